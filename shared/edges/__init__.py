@@ -1,0 +1,1 @@
+"""Where the outside world comes in: settings, HTTP, events, storage, ACS. Fakes stand beside the real ones."""

@@ -1,0 +1,1 @@
+"""Pure rules of the field: no I/O, no clock, no Azure. Everything here is property-tested."""

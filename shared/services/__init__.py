@@ -1,0 +1,1 @@
+"""The use cases, one noun per module, written against ports."""
