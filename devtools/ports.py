@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import socket
 
+from devtools.paths import WINDOWS
+
 LOOPBACK = "127.0.0.1"
 # Below the range from which Linux, macOS and Windows take the ports of outgoing connections.
 _FIRST, _LAST = 20000, 32000
@@ -13,7 +15,8 @@ _FIRST, _LAST = 20000, 32000
 def is_free(port: int) -> bool:
     """Tell whether a server could listen on this loopback port now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if not WINDOWS:  # there it would let two servers share the port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
         except OSError:

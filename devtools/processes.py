@@ -45,7 +45,7 @@ def start(
     """Start a program in its own process group; what it prints goes to `log`, which is begun anew."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as sink:
-        process = subprocess.Popen(  # noqa: S603 - the commands are our own
+        process = subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
             stdout=sink,
@@ -90,7 +90,7 @@ def _kill(child: Child) -> None:
     try:
         if WINDOWS:
             taskkill = ["taskkill", "/F", "/T", "/PID", str(child.process.pid)]
-            subprocess.run(taskkill, capture_output=True, check=False)  # noqa: S603 - Windows ends a tree only this way
+            subprocess.run(taskkill, capture_output=True, check=False)
         else:
             os.killpg(child.process.pid, signal.SIGKILL)
     except OSError:

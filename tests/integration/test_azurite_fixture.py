@@ -12,14 +12,11 @@ from azure.data.tables.aio import TableServiceClient
 from tests.support.azurite import Azurite, start_azurite
 
 
-async def test_tables_are_there_again_after_a_stop_and_a_start(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    server = start_azurite(tmp_path_factory.mktemp("restarted"))
+async def test_tables_outlive_a_stop_and_a_start(tmp_path: Path) -> None:
+    server = start_azurite(tmp_path)
     try:
-        async with TableServiceClient.from_connection_string(
-            server.connection_string, retry_total=0
-        ) as tables:
+        connection = server.connection_string
+        async with TableServiceClient.from_connection_string(connection, retry_total=0) as tables:
             table = await tables.create_table("kept")
             await table.create_entity({"PartitionKey": "p", "RowKey": "r", "note": "written before the stop"})
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from devtools import azurite, processes
 from devtools.azurite import StoragePorts
+from devtools.node import node_environment
 from devtools.ports import free_ports
 from tests.support.waiting import wait_until
 
@@ -30,9 +31,7 @@ class Azurite:
         """Start it and wait until blob, queue and table answer; nothing when it runs already."""
         if self._child is None:
             command = azurite.command(self.ports, self.folder / "data")
-            self._child = processes.start(
-                "azurite", command, self.folder / "azurite.log", azurite.environment()
-            )
+            self._child = processes.start("azurite", command, self.folder / "azurite.log", node_environment())
         child = self._child
         wait_until(lambda: self.ports.answer() or not child.is_running, within_seconds=60)
         if not child.is_running:
