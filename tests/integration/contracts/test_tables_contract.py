@@ -380,9 +380,7 @@ async def test_a_taken_key_undoes_the_whole_transaction(table: Table) -> None:
     await table.insert(Entity("p", "taken", {"n": 1}))
 
     with pytest.raises(EntityExists):
-        await table.transact(
-            [Write("upsert", Entity("p", "a")), Write("insert", Entity("p", "taken", {"n": 2}))]
-        )
+        await table.transact([Write("upsert", Entity("p", "a")), Write("insert", Entity("p", "taken", {"n": 2}))])
 
     assert await _keys(table, Range()) == [("p", "taken")]
 
@@ -432,18 +430,13 @@ async def test_a_transaction_takes_100_writes(table: Table) -> None:
         ([Write("upsert", Entity("p", "r")), Write("upsert", Entity("p", "r"))], "once"),
         ([Write("replace", Entity("p", "r"))], "ETag"),
         (
-            [
-                Write("upsert", Entity("p", str(n), {f"v{i}": "x" * 30_000 for i in range(15)}))
-                for n in range(5)
-            ],
+            [Write("upsert", Entity("p", str(n), {f"v{i}": "x" * 30_000 for i in range(15)})) for n in range(5)],
             "4 MiB",
         ),
     ],
     ids=["101", "two partitions", "a row twice", "no ETag", "too large"],
 )
-async def test_a_transaction_beyond_the_limits_writes_nothing(
-    table: Table, writes: list[Write], why: str
-) -> None:
+async def test_a_transaction_beyond_the_limits_writes_nothing(table: Table, writes: list[Write], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         await table.transact(writes)
 
