@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.azurite import Azurite, start_azurite
+from tests.support.stack import RunningStack, start_stack
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +18,20 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """Give the whole running stack, shared by the tests of this process: use phone numbers of your own."""
+    running = start_stack(tmp_path_factory.mktemp("stack"))
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the whole stack, so that `-m "not stack"` leaves it out."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "stack" in item.fixturenames:
+            item.add_marker("stack")
