@@ -14,6 +14,7 @@
     ├── CarrierUnavailable        503  ACS did not take the request
     ├── CarrierSilent             504  ACS may or may not have taken the request
     ├── RelayUnavailable          503  the application's topic does not answer
+    ├── NotReady                  503  the health check found something missing
     └── InternalError             500  a defect of ours
 
 `code` is a contract with callers, `permanent` says that trying the same again is useless. Messages say what to do
@@ -150,6 +151,14 @@ class RelayUnavailable(SmsError):
     """The application's topic did not take the events."""
 
     code = "RelayUnavailable"
+    http_status = 503
+    permanent = False
+
+
+class NotReady(SmsError):
+    """The health check found that something the app needs does not answer."""
+
+    code = "NotReady"
     http_status = 503
     permanent = False
 

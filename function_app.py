@@ -1,0 +1,106 @@
+"""Every trigger of the app: a route or an event, and the service that it goes to."""
+
+import azure.functions as func
+
+from shared.app import services
+from shared.edges import endpoints, events
+from shared.edges.api_models import (
+    AnalyticsAnswer,
+    AnalyticsQuery,
+    ConversationList,
+    HealthAnswer,
+    HistoryAnswer,
+    HistoryRequest,
+    MessageAnswer,
+    MessageList,
+    NoQuery,
+    OptOutAnswer,
+    OptOutList,
+    OptOutListQuery,
+    OptOutRequest,
+    PageQuery,
+    SendAnswer,
+    SendRequest,
+)
+from shared.edges.http import Api, Call, Reply
+
+app = func.FunctionApp()
+http = Api(app)
+
+
+@http.post("messages", body=SendRequest, answers=SendAnswer, status=202)
+async def send_message(call: Call[SendRequest, NoQuery]) -> SendAnswer:
+    """Send one text to 1 to 100 recipients."""
+    return await endpoints.send(services(), call)
+
+
+@http.get("messages/{id}", query=NoQuery, answers=MessageAnswer)
+async def get_message(call: Call[None, NoQuery]) -> Reply:
+    """Return one message with its history."""
+    return await endpoints.message(services(), call)
+
+
+@http.post("opt-outs/check", body=OptOutRequest, answers=OptOutAnswer)
+async def check_opt_outs(call: Call[OptOutRequest, NoQuery]) -> OptOutAnswer:
+    """Tell which recipients have opted out."""
+    return await endpoints.check_opt_outs(services(), call)
+
+
+@http.upload("opt-outs/add", body=OptOutRequest, file="text/csv", answers=OptOutAnswer)
+async def add_opt_outs(call: Call[OptOutRequest | str, NoQuery]) -> Reply:
+    """Opt recipients out, or load a file of opt-outs."""
+    return await endpoints.add_opt_outs(services(), call)
+
+
+@http.post("opt-outs/remove", body=OptOutRequest, answers=OptOutAnswer)
+async def remove_opt_outs(call: Call[OptOutRequest, NoQuery]) -> OptOutAnswer:
+    """Opt recipients in again."""
+    return await endpoints.remove_opt_outs(services(), call)
+
+
+@http.post("opt-outs/history", body=HistoryRequest, answers=HistoryAnswer)
+async def opt_out_history(call: Call[HistoryRequest, NoQuery]) -> HistoryAnswer:
+    """Return every change of one recipient."""
+    return await endpoints.opt_out_history(services(), call)
+
+
+@http.get("opt-outs", query=OptOutListQuery, answers=OptOutList)
+async def list_opt_outs(call: Call[None, OptOutListQuery]) -> OptOutList | Reply:
+    """List the opt-outs in force, in pages or as one CSV file."""
+    return await endpoints.list_opt_outs(services(), call)
+
+
+@http.get("conversations", query=PageQuery, answers=ConversationList)
+async def list_conversations(call: Call[None, PageQuery]) -> ConversationList:
+    """List the conversations, the latest first."""
+    return await endpoints.conversations(services(), call)
+
+
+@http.get("conversations/{id}/messages", query=PageQuery, answers=MessageList)
+async def get_conversation(call: Call[None, PageQuery]) -> MessageList:
+    """List the messages of a conversation, the newest first."""
+    return await endpoints.conversation(services(), call)
+
+
+@http.get("analytics", query=AnalyticsQuery, answers=AnalyticsAnswer)
+async def get_analytics(call: Call[None, AnalyticsQuery]) -> AnalyticsAnswer:
+    """Count what was sent, what became of it, who answered and who left."""
+    return await endpoints.analytics(services(), call)
+
+
+@http.get("health", query=NoQuery, answers=HealthAnswer, anonymous=True)
+async def health(call: Call[None, NoQuery]) -> HealthAnswer:
+    """Tell whether the app can do its work, and why not."""
+    return await endpoints.health(services(), call)
+
+
+@app.event_grid_trigger(arg_name="event")
+async def sms_received(event: func.EventGridEvent) -> None:
+    """Take a text that came in: store it once, hear STOP and START, answer where that is ours to do, relay it."""
+    await events.text_received(services(), event)
+
+
+@app.event_grid_trigger(arg_name="event")
+async def sms_delivery_report(event: func.EventGridEvent) -> None:
+    """Take a delivery report: move its message's state forward."""
+    await events.report_received(services(), event)

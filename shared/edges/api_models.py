@@ -1,0 +1,398 @@
+"""What goes in and out of the HTTP API, field by field: JSON in camelCase, times in RFC 3339, UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from shared.rules.ids import from_ms
+from shared.rules.reasons import describe
+from shared.services.analytics import Bucket, GroupBy, Interval, Tally
+from shared.services.conversations import Conversation
+from shared.services.messages import Direction, Message
+from shared.services.opt_out_lists import Imported, ListAnswer
+from shared.services.opt_outs import Change, OptOut
+from shared.services.sending import RecipientAnswer
+
+TEXT_LIMIT = 2048
+
+
+def _fits(text: str) -> str:
+    # ACS counts as .NET does, in UTF-16 units: an emoji is two.
+    if len(text.encode("utf-16-le", "surrogatepass")) // 2 > TEXT_LIMIT:
+        raise ValueError(f"must have at most {TEXT_LIMIT:,} characters (an emoji counts as two)")
+    return text
+
+
+def _as_list(to: object) -> object:
+    return [to] if isinstance(to, str) else to
+
+
+WrittenNumber = Annotated[str, Field(min_length=1, max_length=64)]
+SenderName = Annotated[str | None, Field(alias="from", min_length=1, max_length=64)]
+Recipients = Annotated[list[WrittenNumber], Field(min_length=1, max_length=100)]
+
+
+class In(BaseModel):
+    """A request: unknown fields are refused, values are not converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel)
+
+
+class Query(BaseModel):
+    """Query parameters: unknown ones are refused, values are read from text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+
+
+class Out(BaseModel):
+    """An answer; fields without a value are left out."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class SendRequest(In):
+    """One text to 1 to 100 recipients."""
+
+    sender: SenderName = None
+    to: Annotated[Recipients, BeforeValidator(_as_list)]
+    text: Annotated[str, Field(min_length=1), AfterValidator(_fits)]
+    tag: Annotated[str, Field(max_length=128)] = ""
+    delivery_report: bool = True
+
+
+class RecipientResult(Out):
+    """What became of one recipient: sent, suppressed, rejected (no id then), failed or unknown."""
+
+    to: str
+    id: str | None = None
+    state: str
+    reason: str | None = None
+    segments: int
+
+    @classmethod
+    def of(cls, answer: RecipientAnswer) -> RecipientResult:
+        """Return the answer as it is shown."""
+        return cls(to=answer.to, id=answer.id, state=answer.state, reason=answer.reason, segments=answer.segments)
+
+
+class SendAnswer(Out):
+    """One result per recipient, in the order asked."""
+
+    value: list[RecipientResult]
+
+
+class Reason(Out):
+    """Why a message is where it is, in plain words, and what to do about it."""
+
+    code: str
+    kind: str
+    meaning: str
+    advice: str
+
+    @classmethod
+    def of(cls, code: str) -> Reason | None:
+        """Return the reason of that code, None when there is none to give."""
+        info = describe(code or None)
+        if info is None:
+            return None
+        return cls(code=info.code, kind=info.kind, meaning=info.meaning, advice=info.advice)
+
+
+class StateChange(Out):
+    """One step of a message's history."""
+
+    state: str
+    at: datetime
+    reason: str | None = None
+    delivery_code: str | None = None
+
+
+class MessageAnswer(Out):
+    """One message, with its history."""
+
+    id: str
+    conversation_id: str
+    direction: str
+    sender: Annotated[str, Field(serialization_alias="from")]
+    to: str
+    text: str
+    tag: str | None = None
+    keyword: str | None = None
+    state: str
+    reason: Reason | None = None
+    encoding: str
+    segments: int
+    at: datetime
+    history: list[StateChange]
+
+    @classmethod
+    def of(cls, message: Message) -> MessageAnswer:
+        """Return the message as it is shown: `from` and `to` the way that it went."""
+        outbound = message.direction is Direction.OUTBOUND
+        ends = (message.sender, message.recipient) if outbound else (message.recipient, message.sender)
+        return cls(
+            id=message.key.id,
+            conversation_id=message.key.partition,
+            direction=message.direction.value,
+            sender=ends[0],
+            to=ends[1],
+            text=message.text,
+            tag=message.tag or None,
+            keyword=message.keyword or None,
+            state=message.state.value,
+            reason=Reason.of(message.reason),
+            encoding=message.encoding,
+            segments=message.segments,
+            at=from_ms(message.key.at_ms),
+            history=[
+                StateChange(
+                    state=step.state.value,
+                    at=from_ms(step.at_ms),
+                    reason=step.reason or None,
+                    delivery_code=step.code or None,
+                )
+                for step in message.history.steps
+            ],
+        )
+
+
+class MessageList(Out):
+    """A page of messages, the newest first."""
+
+    value: list[MessageAnswer]
+    next_link: str | None = None
+
+
+class ConversationAnswer(Out):
+    """A conversation between one of our senders and one person."""
+
+    id: str
+    sender: str
+    recipient: str
+    last_activity_at: datetime
+    last_message: MessageAnswer
+
+    @classmethod
+    def of(cls, conversation: Conversation) -> ConversationAnswer:
+        """Return the conversation as it is shown."""
+        newest = conversation.newest
+        return cls(
+            id=conversation.id,
+            sender=newest.sender,
+            recipient=newest.recipient,
+            last_activity_at=from_ms(newest.key.at_ms),
+            last_message=MessageAnswer.of(newest),
+        )
+
+
+class ConversationList(Out):
+    """A page of conversations, the latest first."""
+
+    value: list[ConversationAnswer]
+    next_link: str | None = None
+
+
+class OptOutRequest(In):
+    """Recipients to check, opt out or opt in again; without `from`, for all senders."""
+
+    sender: SenderName = None
+    recipients: Recipients
+
+
+class OptOutResult(Out):
+    """What became of one recipient, in the form of ACS's own opt-out API."""
+
+    to: str
+    http_status_code: int
+    is_opted_out: bool | None = None
+    error_message: str | None = None
+
+    @classmethod
+    def of(cls, answer: ListAnswer) -> OptOutResult:
+        """Return the answer as it is shown."""
+        return cls(
+            to=answer.to,
+            http_status_code=answer.http_status,
+            is_opted_out=answer.opted_out,
+            error_message=answer.error,
+        )
+
+
+class OptOutAnswer(Out):
+    """One result per recipient, in the order asked."""
+
+    value: list[OptOutResult]
+
+
+class ImportAnswer(Out):
+    """What came of an uploaded opt-out file."""
+
+    changed: int
+    unchanged: int
+
+    @classmethod
+    def of(cls, imported: Imported) -> ImportAnswer:
+        """Return the counts as they are shown."""
+        return cls(changed=imported.changed, unchanged=imported.unchanged)
+
+
+class OptOutEntry(Out):
+    """One opt-out in force; `scope` is a sender, or `*` for all senders."""
+
+    recipient: str
+    scope: str
+    since: datetime
+    source: str
+    keyword: str | None = None
+
+    @classmethod
+    def of(cls, entry: OptOut) -> OptOutEntry:
+        """Return the entry as it is shown."""
+        return cls(
+            recipient=entry.recipient,
+            scope=entry.scope,
+            since=from_ms(entry.at_ms),
+            source=entry.source.value,
+            keyword=entry.keyword or None,
+        )
+
+
+class OptOutList(Out):
+    """A page of opt-outs in force."""
+
+    value: list[OptOutEntry]
+    next_link: str | None = None
+
+
+class HistoryRequest(In):
+    """The recipient whose history is asked for; in the body, so that no number is in a URL."""
+
+    recipient: WrittenNumber
+
+
+class OptOutChange(Out):
+    """One change in a recipient's history."""
+
+    at: datetime
+    state: str
+    scopes: list[str]
+    source: str
+    keyword: str | None = None
+
+    @classmethod
+    def of(cls, change: Change) -> OptOutChange:
+        """Return the change as it is shown."""
+        return cls(
+            at=from_ms(change.at_ms),
+            state=change.consent.value,
+            scopes=list(change.scopes),
+            source=change.source.value,
+            keyword=change.keyword or None,
+        )
+
+
+class HistoryAnswer(Out):
+    """Every change of one recipient, the newest first."""
+
+    value: list[OptOutChange]
+
+
+class NoQuery(Query):
+    """An endpoint without query parameters."""
+
+
+class PageQuery(Query):
+    """Which page of a list; `skipToken` comes from `nextLink`."""
+
+    max_page_size: Annotated[int, Field(alias="maxpagesize", ge=1, le=1000)] = 100
+    skip_token: str | None = None
+
+
+class OptOutListQuery(PageQuery):
+    """Which page, and in what form: `csv` is the whole list in one file."""
+
+    format: Literal["json", "csv"] = "json"
+
+
+class AnalyticsQuery(Query):
+    """The time range, the length of a bucket and what to split by."""
+
+    start: Annotated[AwareDatetime, Field(alias="from")]
+    end: Annotated[AwareDatetime, Field(alias="to")]
+    interval: Interval = Interval.DAY
+    group_by: GroupBy | None = None
+
+    @property
+    def span(self) -> timedelta:
+        """Return how long the range is."""
+        return self.end - self.start
+
+
+class Counts(Out):
+    """The counts and rates of one bucket, or of all; a rate with nothing to divide by is left out."""
+
+    sent: int
+    delivered: int
+    failed: int
+    unknown: int
+    suppressed: int
+    inbound: int
+    opt_outs: int
+    opt_ins: int
+    segments: int
+    recipients: int
+    delivery_rate: float | None = None
+    response_rate: float | None = None
+    opt_out_rate: float | None = None
+
+    @classmethod
+    def of(cls, tally: Tally) -> Counts:
+        """Return the tally as it is shown."""
+        return cls(**_counts(tally))
+
+
+def _counts(tally: Tally) -> dict[str, int | float | None]:
+    names = ("sent", "delivered", "failed", "unknown", "suppressed", "inbound", "opt_outs", "opt_ins", "segments")
+    rates = ("delivery_rate", "response_rate", "opt_out_rate")
+    return {name: getattr(tally, name) for name in (*names, *rates)} | {"recipients": len(tally.texted)}
+
+
+class BucketAnswer(Counts):
+    """One hour or day, and one group of it when the answer is split."""
+
+    start: datetime
+    group: str | None = None
+
+    @classmethod
+    def of_bucket(cls, bucket: Bucket) -> BucketAnswer:
+        """Return the bucket as it is shown."""
+        return cls(start=from_ms(bucket.start_ms), group=bucket.group, **_counts(bucket.tally))
+
+
+class AnalyticsAnswer(Out):
+    """The buckets that are not empty, and the totals."""
+
+    start: Annotated[datetime, Field(serialization_alias="from")]
+    end: Annotated[datetime, Field(serialization_alias="to")]
+    interval: str
+    group_by: str | None = None
+    value: list[BucketAnswer]
+    totals: Counts
+
+
+class CheckAnswer(Out):
+    """One part that the app needs."""
+
+    name: str
+    status: Literal["ready"]
+
+
+class HealthAnswer(Out):
+    """The app can do its work; when it cannot, the answer is an error that names what is missing."""
+
+    status: Literal["ready"]
+    checks: list[CheckAnswer]

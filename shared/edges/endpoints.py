@@ -1,0 +1,153 @@
+"""What each HTTP endpoint does: from a checked call to a service, and from what it returns to an answer."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+from shared.edges.api_models import (
+    AnalyticsAnswer,
+    AnalyticsQuery,
+    BucketAnswer,
+    CheckAnswer,
+    ConversationAnswer,
+    ConversationList,
+    Counts,
+    HealthAnswer,
+    HistoryAnswer,
+    HistoryRequest,
+    ImportAnswer,
+    MessageAnswer,
+    MessageList,
+    NoQuery,
+    OptOutAnswer,
+    OptOutChange,
+    OptOutEntry,
+    OptOutList,
+    OptOutListQuery,
+    OptOutRequest,
+    OptOutResult,
+    PageQuery,
+    RecipientResult,
+    SendAnswer,
+    SendRequest,
+)
+from shared.edges.http import Call, Reply
+from shared.edges.http_requests import idempotency_key
+from shared.edges.paging import next_link
+from shared.rules.errors import ErrorDetail, InvalidRequest, NotFound, NotReady
+from shared.rules.ids import MessageKey, to_ms
+from shared.services.analytics import Interval
+from shared.services.bundle import Services
+from shared.services.recipients import recipients_of
+from shared.services.sending import Text
+
+_LONGEST = {Interval.HOUR: timedelta(days=31), Interval.DAY: timedelta(days=366)}
+
+
+async def send(services: Services, call: Call[SendRequest, NoQuery]) -> SendAnswer:
+    """Send a text, once per idempotency key."""
+    body = call.body
+    key = idempotency_key(call.headers)
+    text = Text(
+        sender=services.senders.choose(body.sender),
+        recipients=recipients_of(body.to, services.region),
+        text=body.text,
+        tag=body.tag,
+        delivery_report=body.delivery_report,
+    )
+    answers = await services.sending.send(text, key and f"caller:{key}")
+    return SendAnswer(value=[RecipientResult.of(answer) for answer in answers])
+
+
+async def message(services: Services, call: Call[None, NoQuery]) -> Reply:
+    """Return a message, or 304 when the caller's ETag still holds."""
+    key = MessageKey.parse(call.path["id"])
+    found = await services.messages.get(key) if key else None
+    if found is None:
+        raise NotFound("There is no message with this id.", code="MessageNotFound", target="id")
+    answer = MessageAnswer.of(found)
+    shown = answer.model_dump_json(by_alias=True, exclude_none=True)
+    etag = f'"{hashlib.sha256(shown.encode()).hexdigest()[:32]}"'
+    if etag in call.headers.get("if-none-match", ""):
+        return Reply("", status=304, headers={"ETag": etag})
+    return Reply(answer, headers={"ETag": etag})
+
+
+async def check_opt_outs(services: Services, call: Call[OptOutRequest, NoQuery]) -> OptOutAnswer:
+    """Tell who has opted out."""
+    answers = await services.opt_out_lists.check(call.body.sender, call.body.recipients)
+    return OptOutAnswer(value=[OptOutResult.of(answer) for answer in answers])
+
+
+async def add_opt_outs(services: Services, call: Call[OptOutRequest | str, NoQuery]) -> Reply:
+    """Opt recipients out; from a file, all of it or nothing."""
+    if isinstance(call.body, str):
+        return Reply(ImportAnswer.of(await services.opt_out_lists.load(call.body)))
+    answers = await services.opt_out_lists.add(call.body.sender, call.body.recipients)
+    return Reply(OptOutAnswer(value=[OptOutResult.of(answer) for answer in answers]))
+
+
+async def remove_opt_outs(services: Services, call: Call[OptOutRequest, NoQuery]) -> OptOutAnswer:
+    """Opt recipients in again."""
+    answers = await services.opt_out_lists.remove(call.body.sender, call.body.recipients)
+    return OptOutAnswer(value=[OptOutResult.of(answer) for answer in answers])
+
+
+async def opt_out_history(services: Services, call: Call[HistoryRequest, NoQuery]) -> HistoryAnswer:
+    """Return every change of one recipient, the newest first."""
+    changes = await services.opt_out_lists.history(call.body.recipient)
+    return HistoryAnswer(value=[OptOutChange.of(change) for change in changes])
+
+
+async def list_opt_outs(services: Services, call: Call[None, OptOutListQuery]) -> OptOutList | Reply:
+    """Return a page of the opt-outs in force, or all of them as CSV."""
+    if call.query.format == "csv":
+        headers = {"Content-Disposition": 'attachment; filename="opt-outs.csv"'}
+        return Reply(await services.opt_out_lists.export(), headers=headers, content_type="text/csv")
+    entries, cursor = await services.opt_out_lists.page(call.query.max_page_size, call.query.skip_token)
+    return OptOutList(value=[OptOutEntry.of(entry) for entry in entries], next_link=next_link(call.url, cursor))
+
+
+async def conversations(services: Services, call: Call[None, PageQuery]) -> ConversationList:
+    """Return a page of conversations, the latest first."""
+    found, cursor = await services.conversations.page(call.query.max_page_size, call.query.skip_token)
+    return ConversationList(
+        value=[ConversationAnswer.of(conversation) for conversation in found], next_link=next_link(call.url, cursor)
+    )
+
+
+async def conversation(services: Services, call: Call[None, PageQuery]) -> MessageList:
+    """Return a page of a conversation, the newest first."""
+    limit, cursor = call.query.max_page_size, call.query.skip_token
+    messages, following = await services.conversations.messages(call.path["id"], limit, cursor)
+    return MessageList(value=[MessageAnswer.of(one) for one in messages], next_link=next_link(call.url, following))
+
+
+async def analytics(services: Services, call: Call[None, AnalyticsQuery]) -> AnalyticsAnswer:
+    """Return the counts of a time range, 31 days at most by the hour, 366 by the day."""
+    query = call.query
+    if not timedelta() < query.span <= _LONGEST[query.interval]:
+        raise InvalidRequest(
+            "`to` must be after `from`, by 31 days at most with interval=hour and by 366 with interval=day.",
+            code="InvalidTimeRange",
+            target="to",
+        )
+    report = await services.analytics.report(to_ms(query.start), to_ms(query.end), query.interval, query.group_by)
+    return AnalyticsAnswer(
+        start=query.start,
+        end=query.end,
+        interval=query.interval.value,
+        group_by=query.group_by.value if query.group_by else None,
+        value=[BucketAnswer.of_bucket(bucket) for bucket in report.buckets],
+        totals=Counts.of(report.totals),
+    )
+
+
+async def health(services: Services, _call: Call[None, NoQuery]) -> HealthAnswer:
+    """Return what answers; NotReady, which names what does not, if anything does not."""
+    checks = await services.health.checks()
+    problems = [ErrorDetail(one.problem.code, one.problem.message, one.name) for one in checks if one.problem]
+    if problems:
+        raise NotReady("The app cannot do its work now; the details say what is missing.", details=problems)
+    return HealthAnswer(status="ready", checks=[CheckAnswer(name=one.name, status="ready") for one in checks])

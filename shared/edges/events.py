@@ -1,0 +1,153 @@
+"""Events of Event Grid, as ACS sends them: read whatever their casing and schema, and handed to the services.
+
+An event that cannot be read is kept and noted, and never answered with an error: Event Grid would send it again for a
+day and then drop it. An error is raised only for what may work later, and says nothing of the event's content, since
+the host puts the exception's text in its answer.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import azure.functions as func
+
+from shared.rules.errors import InternalError, SmsError
+from shared.rules.ids import to_ms
+from shared.rules.phone_numbers import normalize_from_event
+from shared.services.bundle import Services
+from shared.services.delivery_reports import DeliveryReport
+from shared.services.inbound import TextReceived
+from shared.services.kept_events import KeptEvents, StrangeEvent
+
+TEXT_RECEIVED = "Microsoft.Communication.SMSReceived"
+REPORT_RECEIVED = "Microsoft.Communication.SMSDeliveryReportReceived"
+
+Event = func.EventGridEvent | func.CloudEvent
+E = TypeVar("E")
+
+_LOG = logging.getLogger("sms.events")
+
+
+class _Unreadable(Exception):
+    """The event lacks what it must have; the message names it."""
+
+
+async def text_received(services: Services, event: Event) -> None:
+    """Take an SMSReceived event."""
+    await _take(services.kept_events, event, TEXT_RECEIVED, read_text_received, services.inbound.receive)
+
+
+async def report_received(services: Services, event: Event) -> None:
+    """Take an SMSDeliveryReportReceived event."""
+    await _take(services.kept_events, event, REPORT_RECEIVED, read_delivery_report, services.delivery_reports.receive)
+
+
+async def _take(
+    kept_events: KeptEvents,
+    event: Event,
+    expected: str,
+    read: Callable[[Event], E],
+    receive: Callable[[E], Awaitable[None]],
+) -> None:
+    try:
+        _expect(event, expected)
+        known = read(event)
+    except _Unreadable as problem:
+        await kept_events.keep(_strange(event, str(problem)))
+        return
+    try:
+        await receive(known)
+    except SmsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last boundary: an exception's text would be in the host's answer
+        _LOG.error("A defect while taking %s: %s", expected, type(error).__name__)
+        raise InternalError("The event could not be taken; the log says more.") from None
+
+
+def _expect(event: Event, expected: str) -> None:
+    if _type_of(event) != expected:
+        raise _Unreadable(f"an event that is not {expected}")
+
+
+def read_text_received(event: Event) -> TextReceived:
+    """Return the text of an SMSReceived event."""
+    data = _data_of(event)
+    return TextReceived(
+        message_id=_required(data, "messageid"),
+        sender=normalize_from_event(_required(data, "to")),
+        recipient=normalize_from_event(_required(data, "from")),
+        text=_optional(data, "message"),
+        received_ms=_received_ms(data, event),
+    )
+
+
+def read_delivery_report(event: Event) -> DeliveryReport:
+    """Return the report of an SMSDeliveryReportReceived event."""
+    data = _data_of(event)
+    return DeliveryReport(
+        message_id=_required(data, "messageid"),
+        sender=normalize_from_event(_required(data, "from")),
+        recipient=normalize_from_event(_required(data, "to")),
+        status=_required(data, "deliverystatus"),
+        details=_optional(data, "deliverystatusdetails"),
+        received_ms=_received_ms(data, event),
+        tag=_optional(data, "tag"),
+    )
+
+
+def _type_of(event: Event) -> str:
+    return str(event.type if isinstance(event, func.CloudEvent) else event.event_type)
+
+
+def _data_of(event: Event) -> Mapping[str, object]:
+    # The casing of `data` has changed over the years, and differs between samples of today.
+    data = event.get_json()
+    if isinstance(data, str):
+        data = _parsed(data)
+    if not isinstance(data, Mapping):
+        raise _Unreadable("an event without data")
+    return {str(name).lower(): value for name, value in data.items()}
+
+
+def _parsed(data: str) -> object:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return None
+
+
+def _required(data: Mapping[str, object], name: str) -> str:
+    value = data.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise _Unreadable(f"an event without {name}")
+    return value
+
+
+def _optional(data: Mapping[str, object], name: str) -> str:
+    value = data.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _received_ms(data: Mapping[str, object], event: Event) -> int:
+    value = data.get("receivedtimestamp")
+    at = _time(value) if isinstance(value, str) else None
+    at = at or (event.time if isinstance(event, func.CloudEvent) else event.event_time)
+    if at is None:
+        raise _Unreadable("an event without a time")
+    return to_ms(at if at.tzinfo else at.replace(tzinfo=UTC))
+
+
+def _time(value: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def _strange(event: Event, why: str) -> StrangeEvent:
+    data = event.get_json()
+    return StrangeEvent(str(event.id or ""), _type_of(event), json.dumps(data, default=str), why)

@@ -1,0 +1,187 @@
+"""HTTP endpoints: one declaration each, from which parsing, rendering and errors follow.
+
+`Api` puts endpoints on a FunctionApp. A handler takes a `Call` with a body and a query that have been checked, and
+returns a model; whatever goes wrong becomes the one error shape of docs/api.md. The declarations are kept in
+`Api.endpoints`, so that documents and tests can be held to them.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar, cast
+from uuid import uuid4
+
+import azure.functions as func
+from pydantic import BaseModel
+
+from shared.edges.api_models import NoQuery
+from shared.edges.http_errors import error_response
+from shared.edges.http_requests import Source, read_body, read_query, read_text
+from shared.rules.errors import InternalError, SmsError
+
+_LOG = logging.getLogger("sms.http")
+
+B = TypeVar("B")
+Q = TypeVar("Q", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[B, Q]):
+    """One checked request: `body` is the model of the endpoint, or the text of a file where it takes one."""
+
+    body: B
+    query: Q
+    path: Mapping[str, str]
+    headers: Mapping[str, str]
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that is more than a model: with another status, with headers, or as text."""
+
+    body: BaseModel | str
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The declaration of one endpoint. `file` is the content type of an upload that is taken besides JSON."""
+
+    name: str
+    method: str
+    route: str
+    status: int
+    summary: str
+    query: type[BaseModel]
+    answers: type[BaseModel]
+    body: type[BaseModel] | None = None
+    file: str | None = None
+    anonymous: bool = False
+
+
+Handler = Callable[[Call[B, Q]], Awaitable[BaseModel | Reply]]
+Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
+
+
+class Api:
+    """The HTTP endpoints of a FunctionApp."""
+
+    def __init__(self, app: func.FunctionApp) -> None:
+        self._app = app
+        self.endpoints: list[Endpoint] = []
+
+    def get(
+        self,
+        route: str,
+        *,
+        query: type[Q],
+        answers: type[BaseModel],
+        anonymous: bool = False,
+    ) -> Callable[[Handler[None, Q]], Function]:
+        """Declare an endpoint that reads."""
+
+        def declare(handler: Handler[None, Q]) -> Function:
+            about = _endpoint(handler, "GET", route, 200, query=query, answers=answers, anonymous=anonymous)
+            return self._add(about, handler)
+
+        return declare
+
+    def post(
+        self,
+        route: str,
+        *,
+        body: type[B],
+        answers: type[BaseModel],
+        status: int = 200,
+    ) -> Callable[[Handler[B, NoQuery]], Function]:
+        """Declare an endpoint that takes a JSON body."""
+
+        def declare(handler: Handler[B, NoQuery]) -> Function:
+            about = _endpoint(handler, "POST", route, status, query=NoQuery, answers=answers, body=body)
+            return self._add(about, handler)
+
+        return declare
+
+    def upload(
+        self, route: str, *, body: type[B], file: str, answers: type[BaseModel]
+    ) -> Callable[[Handler[B | str, NoQuery]], Function]:
+        """Declare an endpoint that takes a JSON body or, of the content type `file`, a file as text."""
+
+        def declare(handler: Handler[B | str, NoQuery]) -> Function:
+            about = _endpoint(handler, "POST", route, 200, query=NoQuery, answers=answers, body=body, file=file)
+            return self._add(about, handler)
+
+        return declare
+
+    def _add(self, endpoint: Endpoint, handler: Handler[B, Q]) -> Function:
+        async def function(req: func.HttpRequest) -> func.HttpResponse:
+            return await _serve(endpoint, handler, req)
+
+        function.__name__ = endpoint.name
+        function.__doc__ = endpoint.summary
+        self.endpoints.append(endpoint)
+        level = func.AuthLevel.ANONYMOUS if endpoint.anonymous else func.AuthLevel.FUNCTION
+        routed = self._app.route(endpoint.route, methods=[endpoint.method], auth_level=level)
+        return cast("Function", self._app.function_name(endpoint.name)(routed(function)))
+
+
+def _endpoint(handler: Handler[B, Q], method: str, route: str, status: int, **about: object) -> Endpoint:
+    named = cast("Callable[..., object]", handler)
+    summary = (named.__doc__ or "").strip().partition("\n")[0]
+    return Endpoint(named.__name__, method, route, status, summary, **about)  # type: ignore[arg-type]
+
+
+async def _serve(endpoint: Endpoint, handler: Handler[B, Q], req: func.HttpRequest) -> func.HttpResponse:
+    started = time.monotonic()
+    request_id = str(uuid4())
+    try:
+        answer = await handler(_call(endpoint, req))
+        response = _render(endpoint, answer)
+    except SmsError as error:
+        response = error_response(error)
+    except Exception as error:  # noqa: BLE001 - the last boundary: nothing of a defect may reach the caller
+        _LOG.error("A defect in %s: %s at %s", endpoint.name, type(error).__name__, _place_of(error))
+        response = error_response(InternalError(f"Something went wrong here. Give support the id {request_id}."))
+    response.headers["x-ms-request-id"] = request_id
+    if "x-ms-client-request-id" in req.headers:
+        response.headers["x-ms-client-request-id"] = req.headers["x-ms-client-request-id"]
+    elapsed_ms = round((time.monotonic() - started) * 1000)
+    _LOG.info("%s %s in %s ms, request %s", endpoint.name, response.status_code, elapsed_ms, request_id)
+    return response
+
+
+def _call(endpoint: Endpoint, req: func.HttpRequest) -> Call[B, Q]:
+    query = read_query(endpoint.query, dict(req.params))
+    source = Source(req.headers.get("content-type", ""), req.get_body)
+    if endpoint.body is None:
+        body: object = None
+    elif endpoint.file and source.media_type == endpoint.file:
+        body = read_text(source)
+    else:
+        body = read_body(endpoint.body, source, also=endpoint.file)
+    return Call(cast("B", body), cast("Q", query), dict(req.route_params), dict(req.headers), req.url)
+
+
+def _render(endpoint: Endpoint, answer: BaseModel | Reply) -> func.HttpResponse:
+    reply = answer if isinstance(answer, Reply) else Reply(answer)
+    text = reply.body if isinstance(reply.body, str) else reply.body.model_dump_json(by_alias=True, exclude_none=True)
+    return func.HttpResponse(
+        text,
+        status_code=reply.status or endpoint.status,
+        headers=dict(reply.headers),
+        mimetype=reply.content_type,
+        charset="utf-8",
+    )
+
+
+def _place_of(error: Exception) -> str:
+    # The place in the code and no more: an exception's own text may quote what it was given.
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].name}:{frames[-1].lineno}" if frames else "an unknown place"

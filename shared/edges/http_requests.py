@@ -1,0 +1,115 @@
+"""Reading a request: its size, its content type, its JSON or file, its query, its idempotency key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from shared.edges.http_errors import problem_of
+from shared.rules.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
+
+BODY_LIMIT = 1024 * 1024
+API_VERSION = "2026-11-01"
+_NOT_OURS = frozenset({"code", "clientid", "api-version"})
+_JSON = "application/json"
+_KEY_LIMIT = 256
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a body comes from: the content type as it was sent, and how to get the bytes."""
+
+    content_type: str
+    get_body: Callable[[], bytes]
+
+    @property
+    def media_type(self) -> str:
+        """Return the content type without its parameters, in lower case."""
+        return self.content_type.partition(";")[0].strip().lower()
+
+    def text(self) -> str:
+        """Return the body; PayloadTooLarge over 1 MiB, InvalidRequest when it is empty or not UTF-8."""
+        body = self.get_body()
+        if len(body) > BODY_LIMIT:
+            raise PayloadTooLarge("The body is over 1 MiB. Send it in parts.")
+        if not body:
+            raise InvalidRequest(
+                "The body is empty. Send it with a Content-Length; Azure Functions drops chunked bodies.",
+                code="EmptyBody",
+            )
+        try:
+            return body.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise InvalidRequest("The body is not UTF-8.", code="InvalidEncoding") from None
+
+
+def read_body(model: type[M], source: Source, *, also: str | None = None) -> M:
+    """Return the JSON body as the model.
+
+    Raises:
+        PayloadTooLarge, UnsupportedMediaType, InvalidRequest: it is not what the endpoint takes.
+    """
+    text = source.text()
+    if source.media_type != _JSON:
+        accepted = f"{_JSON} or {also}" if also else _JSON
+        raise UnsupportedMediaType(f"Send the body as {accepted}, and say so in Content-Type.", target="Content-Type")
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise problem_of(error) from None
+
+
+def read_text(source: Source) -> str:
+    """Return an uploaded file as text."""
+    return source.text()
+
+
+def read_query(model: type[M], params: Mapping[str, str]) -> M:
+    """Return the query parameters as the model; InvalidRequest for an unknown one or an unknown API version."""
+    version = params.get("api-version", API_VERSION)
+    if version != API_VERSION:
+        raise InvalidRequest(
+            f"This api-version is not known. Use {API_VERSION}, or leave it out.",
+            code="UnsupportedApiVersionValue",
+            target="api-version",
+        )
+    own = {name: value for name, value in params.items() if name.lower() not in _NOT_OURS}
+    try:
+        return model.model_validate(own)
+    except ValidationError as error:
+        raise problem_of(error) from None
+
+
+def idempotency_key(headers: Mapping[str, str]) -> str | None:
+    """Return the caller's idempotency key, from either header that may carry it; None if there is none.
+
+    Raises:
+        InvalidRequest: it is empty or over 256 characters, the two headers differ, or Repeatability-First-Sent is
+            not an HTTP date.
+    """
+    names = ("idempotency-key", "repeatability-request-id")
+    keys = {name: headers[name].strip() for name in names if name in headers}
+    for name, key in keys.items():
+        if not 1 <= len(key) <= _KEY_LIMIT:
+            raise InvalidRequest(f"The key must have 1 to {_KEY_LIMIT} characters.", target=name)
+    if len(set(keys.values())) > 1:
+        raise InvalidRequest("Idempotency-Key and Repeatability-Request-ID differ. Send one of them.")
+    _check_first_sent(headers.get("repeatability-first-sent"))
+    return next(iter(keys.values()), None)
+
+
+def _check_first_sent(value: str | None) -> None:
+    if value is None:
+        return
+    try:
+        parsedate_to_datetime(value)
+    except ValueError:
+        raise InvalidRequest(
+            "This must be an HTTP date, like Tue, 26 Mar 2019 16:06:51 GMT.", target="Repeatability-First-Sent"
+        ) from None

@@ -1,0 +1,271 @@
+"""The settings: read once from the environment, checked, frozen.
+
+A wrong or missing setting raises `SettingsError`: one sentence that names the setting and says what it takes, and
+never shows the value, which may be a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    Json,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from shared.rules.phone_numbers import SenderType, is_alphanumeric_sender, is_e164, is_short_code
+from shared.services.senders import OptOutHandling, Sender, Senders
+
+_STRICT = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message is one sentence that names it."""
+
+    def __init__(self, setting: str, problem: str) -> None:
+        super().__init__(f"{setting} {problem}")
+        self.setting = setting
+
+
+class SenderSetting(BaseModel):
+    """One entry of SMS_SENDERS."""
+
+    model_config = _STRICT
+
+    sender: str
+    type: SenderType
+    opt_outs: Annotated[OptOutHandling | None, Field(alias="optOuts")] = None
+
+    @field_validator("sender")
+    @classmethod
+    def _check_sender(cls, value: str) -> str:
+        if is_e164(value) or is_short_code(value) or is_alphanumeric_sender(value):
+            return value
+        raise ValueError("is neither an E.164 number, nor a short code, nor an alphanumeric sender")
+
+    def to_sender(self) -> Sender:
+        """Return the sender, its opt-out handling filled in by its type."""
+        return Sender(self.sender, self.type, self.opt_outs or OptOutHandling.default_of(self.type))
+
+
+class Settings(BaseModel):
+    """Every setting that the app reads, by the name that it has in the environment."""
+
+    model_config = _STRICT
+
+    acs_connection_string: Annotated[
+        str,
+        Field(
+            alias="ACS_CONNECTION_STRING",
+            description="Connection string of the Communication Services resource. Instead of ACS_ENDPOINT.",
+        ),
+    ] = ""
+    acs_endpoint: Annotated[
+        str,
+        Field(
+            alias="ACS_ENDPOINT",
+            description="Endpoint of the Communication Services resource; the app signs in with its managed "
+            "identity. Instead of ACS_CONNECTION_STRING.",
+        ),
+    ] = ""
+    client_id: Annotated[
+        str,
+        Field(
+            alias="AZURE_CLIENT_ID",
+            description="Client id of the user-assigned identity that the app signs in with. Empty: the "
+            "system-assigned identity in Azure, the developer's own sign-in elsewhere.",
+        ),
+    ] = ""
+    storage_connection_string: Annotated[
+        str,
+        Field(
+            alias="AzureWebJobsStorage",
+            description="Connection string of the storage account, for tables and for the Functions host.",
+        ),
+    ] = ""
+    storage_account_name: Annotated[
+        str,
+        Field(
+            alias="AzureWebJobsStorage__accountName",
+            description="Name of the storage account, with managed identity. Instead of AzureWebJobsStorage.",
+        ),
+    ] = ""
+    storage_table_uri: Annotated[
+        str,
+        Field(
+            alias="AzureWebJobsStorage__tableServiceUri",
+            description="Table endpoint of the storage account, with managed identity, where the account name "
+            "is not enough.",
+        ),
+    ] = ""
+    storage_client_id: Annotated[
+        str,
+        Field(
+            alias="AzureWebJobsStorage__clientId",
+            description="Client id of the identity for storage. Empty: AZURE_CLIENT_ID.",
+        ),
+    ] = ""
+    default_sender: Annotated[
+        str,
+        Field(alias="SMS_DEFAULT_SENDER", description="Sender of texts that name none; one of SMS_SENDERS."),
+    ] = ""
+    senders: Annotated[
+        Json[tuple[SenderSetting, ...]],
+        Field(
+            alias="SMS_SENDERS",
+            min_length=1,
+            description="Your senders, as a JSON list of `sender` (E.164 number, short code or alphanumeric), "
+            "`type` (tollFree, shortCode, alphanumeric, 10dlc, mobile) and, if it is not the type's default, "
+            "`optOuts`: who answers STOP and START, `carrier` or `app`.",
+        ),
+    ]
+    default_region: Annotated[
+        str,
+        Field(
+            alias="SMS_DEFAULT_REGION",
+            pattern="^([A-Z]{2})?$",
+            description="Country (two letters) of numbers written without a country code. Empty: such numbers "
+            "are refused.",
+        ),
+    ] = ""
+    opt_out_scope: Annotated[
+        Literal["all", "sender"],
+        Field(
+            alias="SMS_OPT_OUT_SCOPE",
+            description="What a STOP ends: texts from `all` senders, or from the `sender` that was answered.",
+        ),
+    ] = "all"
+    opt_out_reply: Annotated[
+        str,
+        Field(
+            alias="SMS_OPT_OUT_REPLY",
+            max_length=2048,
+            description="Answer to STOP where the app answers. Empty: none.",
+        ),
+    ] = "You have successfully been unsubscribed to messages from this number. Reply START to resubscribe"
+    opt_in_reply: Annotated[
+        str,
+        Field(
+            alias="SMS_OPT_IN_REPLY",
+            max_length=2048,
+            description="Answer to START where the app answers. Empty: none.",
+        ),
+    ] = "You have successfully been re-subscribed to messages from this number. Reply STOP to unsubscribe"
+    help_reply: Annotated[
+        str,
+        Field(
+            alias="SMS_HELP_REPLY",
+            max_length=2048,
+            description="Answer to HELP and INFO where the app answers. Empty: none.",
+        ),
+    ] = ""
+    relay_topic_endpoint: Annotated[
+        str,
+        Field(
+            alias="SMS_RELAY_TOPIC_ENDPOINT",
+            pattern="^(https?://.+)?$",
+            description="Endpoint of the Event Grid topic that inbound texts, opt-out changes and final states "
+            "are relayed to. Empty: no relay.",
+        ),
+    ] = ""
+    relay_topic_key: Annotated[
+        str,
+        Field(alias="SMS_RELAY_TOPIC_KEY", description="Key of that topic. Empty: managed identity."),
+    ] = ""
+    relay_schema: Annotated[
+        Literal["eventGrid", "cloudEvents"],
+        Field(alias="SMS_RELAY_SCHEMA", description="Schema of relayed events; the topic's input schema."),
+    ] = "eventGrid"
+    table_prefix: Annotated[
+        str,
+        Field(
+            alias="SMS_TABLE_PREFIX",
+            pattern="^[A-Za-z][A-Za-z0-9]{0,30}$",
+            description="Prefix of the table names, so that two apps can share a storage account.",
+        ),
+    ] = "Sms"
+    idempotency_hours: Annotated[
+        int,
+        Field(
+            alias="SMS_IDEMPOTENCY_HOURS",
+            ge=1,
+            le=720,
+            description="For how many hours a repeated idempotency key gets the first answer.",
+        ),
+    ] = 24
+    repeat_window_seconds: Annotated[
+        int,
+        Field(
+            alias="SMS_REPEAT_WINDOW_SECONDS",
+            ge=0,
+            le=3600,
+            description="For how many seconds after its first try an interrupted request is tried again with "
+            "the same ids; later its outcome is left unknown.",
+        ),
+    ] = 300
+    response_window_hours: Annotated[
+        int,
+        Field(
+            alias="SMS_RESPONSE_WINDOW_HOURS",
+            ge=1,
+            le=168,
+            description="Within how many hours of a text an inbound text counts as a response to it.",
+        ),
+    ] = 72
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if not (self.acs_connection_string or self.acs_endpoint):
+            raise _missing("ACS_CONNECTION_STRING", "or ACS_ENDPOINT must be set")
+        if not (self.storage_connection_string or self.storage_account_name or self.storage_table_uri):
+            raise _missing("AzureWebJobsStorage", "or AzureWebJobsStorage__accountName must be set")
+        if len({entry.sender for entry in self.senders}) < len(self.senders):
+            raise _missing("SMS_SENDERS", "names a sender twice")
+        if self.default_sender not in {entry.sender for entry in self.senders}:
+            raise _missing("SMS_DEFAULT_SENDER", "must be one of the senders of SMS_SENDERS")
+        return self
+
+    @property
+    def known_senders(self) -> Senders:
+        """Return the senders, with the default one."""
+        return Senders(tuple(entry.to_sender() for entry in self.senders), self.default_sender)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read the settings; an empty value counts as not set.
+
+        Raises:
+            SettingsError: naming the first setting that is missing or wrong.
+        """
+        names = {field.alias for field in cls.model_fields.values()}
+        given = {name: value for name, value in environment.items() if name in names and value.strip()}
+        unknown = sorted(name for name in environment if name.startswith("SMS_") and name not in names)
+        if unknown:
+            raise SettingsError(unknown[0], "is not a setting of this app; docs/settings.md lists them all.")
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise _first_problem(error) from None
+
+
+def _missing(setting: str, problem: str) -> ValueError:
+    return ValueError(f"{setting} {problem}")
+
+
+def _first_problem(error: ValidationError) -> SettingsError:
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        setting, _, problem = message.partition(" ")
+        return SettingsError(setting, f"{problem}.")
+    setting, *inside = (str(part) for part in first["loc"])
+    if first["type"] == "missing" and not inside:
+        return SettingsError(setting, "must be set.")
+    where = f" (at {'.'.join(inside)})" if inside else ""
+    return SettingsError(setting, f"is wrong{where}: {message[0].lower()}{message[1:]}.")

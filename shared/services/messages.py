@@ -1,0 +1,157 @@
+"""Messages: what was sent and what came in, one row each, a conversation per partition, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from shared.ports.tables import Entity, EntityChanged, EntityExists, Page, Range, Table, Value
+from shared.rules.ids import MessageKey, newest_first
+from shared.rules.states import History, State, Step
+
+
+class Direction(StrEnum):
+    """Which way a message went: outbound from us, inbound to us."""
+
+    OUTBOUND = "outbound"
+    INBOUND = "inbound"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One text to or from one person. `recipient` is the person's number in both directions."""
+
+    key: MessageKey
+    direction: Direction
+    sender: str
+    recipient: str
+    text: str
+    history: History
+    tag: str = ""
+    encoding: str = ""
+    segments: int = 1
+    carrier_message_id: str = ""
+    keyword: str = ""
+    delivery_report: bool = True
+    first_sent_ms: int = 0
+    handled: bool = False
+    etag: str = ""
+
+    @property
+    def state(self) -> State:
+        """Return where the message is."""
+        return self.history.current.state
+
+    @property
+    def reason(self) -> str:
+        """Return why it is there, empty when there is nothing to say."""
+        return self.history.current.reason
+
+    def with_step(self, step: Step, carrier_message_id: str = "") -> Message:
+        """Return the message with one more step heard of it."""
+        return replace(
+            self,
+            history=self.history.add(step),
+            carrier_message_id=carrier_message_id or self.carrier_message_id,
+        )
+
+
+class Messages:
+    """The messages in their table."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def get(self, key: MessageKey) -> Message | None:
+        """Return the message, None if there is none."""
+        entity = await self._table.get(key.partition, key.row)
+        return from_entity(entity) if entity else None
+
+    async def put_new(self, message: Message) -> tuple[Message, bool]:
+        """Store the message unless its key is taken; return what is stored now, and whether this call stored it."""
+        try:
+            return replace(message, etag=await self._table.insert(to_entity(message))), True
+        except EntityExists:
+            return await self.get(message.key) or message, False
+
+    async def save(self, message: Message) -> Message:
+        """Overwrite the message that was read; EntityChanged if somebody else has."""
+        return replace(message, etag=await self._table.replace(to_entity(message)))
+
+    async def settle(self, message: Message, step: Step, carrier_message_id: str = "") -> Message:
+        """Add a step to the stored message, whatever else happens to it meanwhile; return the result."""
+        current: Message | None = message
+        while current is not None:
+            settled = current.with_step(step, carrier_message_id)
+            if settled == current:
+                return current
+            try:
+                return await self.save(settled)
+            except EntityChanged:
+                current = await self.get(message.key)
+        return message.with_step(step, carrier_message_id)
+
+    async def settle_handled(self, message: Message) -> None:
+        """Mark an inbound text as done with, so that its repetitions are dropped."""
+        try:
+            await self.save(replace(message, handled=True))
+        except EntityChanged:
+            return
+
+    async def page(self, conversation: str, limit: int, cursor: str | None) -> tuple[tuple[Message, ...], str | None]:
+        """Return messages of a conversation, the newest first, and the cursor of the next page."""
+        page: Page = await self._table.query(Range(conversation), limit=limit, cursor=cursor)
+        return tuple(from_entity(entity) for entity in page.entities), page.cursor
+
+    async def inbound_after(self, conversation: str, after_ms: int) -> tuple[Message, ...]:
+        """Return the texts that came in later than this time, the newest first (1,000 at most)."""
+        later = Range(conversation, row_to=newest_first(after_ms))
+        page = await self._table.query(later)
+        found = (from_entity(entity) for entity in page.entities)
+        return tuple(message for message in found if message.direction is Direction.INBOUND)
+
+
+def to_entity(message: Message) -> Entity:
+    """Return the message as a row."""
+    current = message.history.current
+    values: dict[str, Value] = {
+        "direction": message.direction.value,
+        "sender": message.sender,
+        "recipient": message.recipient,
+        "text": message.text,
+        "tag": message.tag,
+        "encoding": message.encoding,
+        "segments": message.segments,
+        "state": current.state.value,
+        "reason": current.reason,
+        "steps": message.history.to_json(),
+        "carrierMessageId": message.carrier_message_id,
+        "keyword": message.keyword,
+        "deliveryReport": message.delivery_report,
+        "firstSentMs": message.first_sent_ms,
+        "handled": message.handled,
+    }
+    return Entity(message.key.partition, message.key.row, values, message.etag)
+
+
+def from_entity(entity: Entity) -> Message:
+    """Return the message of a row."""
+    values: Mapping[str, Value] = entity.values
+    return Message(
+        key=MessageKey(entity.partition, entity.row),
+        direction=Direction(str(values["direction"])),
+        sender=str(values["sender"]),
+        recipient=str(values["recipient"]),
+        text=str(values["text"]),
+        history=History.from_json(str(values["steps"])),
+        tag=str(values["tag"]),
+        encoding=str(values["encoding"]),
+        segments=int(values["segments"]),
+        carrier_message_id=str(values["carrierMessageId"]),
+        keyword=str(values["keyword"]),
+        delivery_report=bool(values["deliveryReport"]),
+        first_sent_ms=int(values["firstSentMs"]),
+        handled=bool(values["handled"]),
+        etag=entity.etag,
+    )

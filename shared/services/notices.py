@@ -1,0 +1,68 @@
+"""What the application is told: the notices that go out by the relay. docs/events.md describes each."""
+
+from __future__ import annotations
+
+from shared.ports.relay import Notice
+from shared.rules.ids import digest, from_ms
+from shared.services.messages import Message
+from shared.services.opt_outs import Applied
+
+
+def text_received(message: Message) -> Notice:
+    """Return the notice of a text that came in."""
+    return Notice(
+        id=message.key.id,
+        type="Sms.TextReceived",
+        subject=f"conversations/{message.key.partition}",
+        at=from_ms(message.key.at_ms),
+        data={
+            "id": message.key.id,
+            "conversationId": message.key.partition,
+            "from": message.recipient,
+            "to": message.sender,
+            "text": message.text,
+            "keyword": message.keyword or None,
+            "receivedAt": from_ms(message.key.at_ms).isoformat(),
+        },
+    )
+
+
+def message_settled(message: Message) -> Notice:
+    """Return the notice that a message has reached an end, or that its end is not known."""
+    end = message.history.current
+    return Notice(
+        id=digest("settled", message.key.id, end.state, end.reason, end.code),
+        type="Sms.MessageSettled",
+        subject=f"conversations/{message.key.partition}",
+        at=from_ms(end.at_ms),
+        data={
+            "id": message.key.id,
+            "conversationId": message.key.partition,
+            "from": message.sender,
+            "to": message.recipient,
+            "tag": message.tag or None,
+            "state": end.state.value,
+            "reason": end.reason or None,
+            "deliveryCode": end.code or None,
+            "settledAt": from_ms(end.at_ms).isoformat(),
+        },
+    )
+
+
+def opt_out_changed(applied: Applied) -> Notice:
+    """Return the notice that a person left or came back."""
+    change = applied.change
+    return Notice(
+        id=digest("opt-out", change.id),
+        type="Sms.OptOutChanged",
+        subject="opt-outs",
+        at=from_ms(change.at_ms),
+        data={
+            "recipient": change.recipient,
+            "scopes": list(change.scopes),
+            "state": change.consent.value,
+            "source": change.source.value,
+            "keyword": change.keyword or None,
+            "changedAt": from_ms(change.at_ms).isoformat(),
+        },
+    )
