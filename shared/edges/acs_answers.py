@@ -107,14 +107,14 @@ def _refused(error: HttpResponseError, status: int) -> CarrierRefused:
             f"ACS answered {status}: check the ACS connection, its role, and that the sender belongs to it.",
             target="credentials",
         )
-    if status == HTTPStatus.BAD_REQUEST:
-        target = _target(error)
-        return CarrierRefused(f"ACS answered 400: it does not accept the {target} as written.", target=target)
-    return CarrierRefused(f"ACS answered {status}: check the ACS endpoint.", target="endpoint")
+    if status == HTTPStatus.NOT_FOUND or status < 400:
+        return CarrierRefused(f"ACS answered {status}: check the ACS endpoint.", target="endpoint")
+    target = _target(error)
+    return CarrierRefused(f"ACS answered {status}: it does not accept the {target} as written.", target=target)
 
 
 def _target(error: HttpResponseError) -> str:
-    """Return which part a 400 is about, by the names in its body, or "request"."""
+    """Return which part a refusal is about, by the names in its body, or "request"."""
     try:
         body = json.loads(error.response.text())  # type: ignore[union-attr]  # None raises AttributeError, below
         names = {name.lower() for name in body.get("errors", body)}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
@@ -73,5 +73,5 @@ def wire_recipients(request: SendRequest) -> list[dict[str, str]]:
 
 
 def http_date(moment: datetime) -> str:
-    """Return an aware UTC time as an RFC 1123 date, `Tue, 26 Mar 2019 16:06:51 GMT`."""
-    return format_datetime(moment, usegmt=True)
+    """Return an aware time as an RFC 1123 date, `Tue, 26 Mar 2019 16:06:51 GMT`."""
+    return format_datetime(moment.astimezone(UTC), usegmt=True)
