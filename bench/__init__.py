@@ -1,0 +1,1 @@
+"""Measurements, run by `python dev.py bench NAME`."""
