@@ -51,7 +51,7 @@ def build(settings: Settings, ports: Ports) -> Services:
     clock, senders, region = ports.clock, settings.known_senders, settings.default_region or None
     table = ports.tables.table
     messages, activity = Messages(table("Messages")), ActivityLog(table("Activity"))
-    opt_outs = OptOuts(table("OptOuts"))
+    opt_outs = OptOuts(table("OptOuts"), table("OptOutAnnouncements"), clock)
     consents = Consents(opt_outs, messages, activity)
     kept_events = KeptEvents(table("KeptEvents"), clock)
     dispatch = Dispatch(

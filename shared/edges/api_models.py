@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from shared.rules.ids import from_ms
 from shared.rules.reasons import describe
@@ -23,8 +24,12 @@ TEXT_LIMIT = 2048
 def _fits(text: str) -> str:
     # ACS counts as .NET does, in UTF-16 units: an emoji is two.
     if len(text.encode("utf-16-le", "surrogatepass")) // 2 > TEXT_LIMIT:
-        raise ValueError(f"must have at most {TEXT_LIMIT:,} characters (an emoji counts as two)")
+        raise PydanticCustomError("string_too_long", "", {"max_length": TEXT_LIMIT})
     return text
+
+
+def _rfc3339(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _as_list(to: object) -> object:
@@ -34,6 +39,9 @@ def _as_list(to: object) -> object:
 WrittenNumber = Annotated[str, Field(min_length=1, max_length=64)]
 SenderName = Annotated[str | None, Field(alias="from", min_length=1, max_length=64)]
 Recipients = Annotated[list[WrittenNumber], Field(min_length=1, max_length=100)]
+
+
+Time = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_used="json")]
 
 
 class In(BaseModel):
@@ -106,7 +114,7 @@ class StateChange(Out):
     """One step of a message's history."""
 
     state: str
-    at: datetime
+    at: Time
     reason: str | None = None
     delivery_code: str | None = None
 
@@ -126,7 +134,7 @@ class MessageAnswer(Out):
     reason: Reason | None = None
     encoding: str
     segments: int
-    at: datetime
+    at: Time
     history: list[StateChange]
 
     @classmethod
@@ -173,7 +181,7 @@ class ConversationAnswer(Out):
     id: str
     sender: str
     recipient: str
-    last_activity_at: datetime
+    last_activity_at: Time
     last_message: MessageAnswer
 
     @classmethod
@@ -245,7 +253,7 @@ class OptOutEntry(Out):
 
     recipient: str
     scope: str
-    since: datetime
+    since: Time
     source: str
     keyword: str | None = None
 
@@ -277,9 +285,10 @@ class HistoryRequest(In):
 class OptOutChange(Out):
     """One change in a recipient's history."""
 
-    at: datetime
+    at: Time
     state: str
     scopes: list[str]
+    sender: str | None = None
     source: str
     keyword: str | None = None
 
@@ -290,6 +299,7 @@ class OptOutChange(Out):
             at=from_ms(change.at_ms),
             state=change.consent.value,
             scopes=list(change.scopes),
+            sender=change.sender or None,
             source=change.source.value,
             keyword=change.keyword or None,
         )
@@ -364,7 +374,7 @@ def _counts(tally: Tally) -> dict[str, int | float | None]:
 class BucketAnswer(Counts):
     """One hour or day, and one group of it when the answer is split."""
 
-    start: datetime
+    start: Time
     group: str | None = None
 
     @classmethod
@@ -376,8 +386,8 @@ class BucketAnswer(Counts):
 class AnalyticsAnswer(Out):
     """The buckets that are not empty, and the totals."""
 
-    start: Annotated[datetime, Field(serialization_alias="from")]
-    end: Annotated[datetime, Field(serialization_alias="to")]
+    start: Annotated[Time, Field(serialization_alias="from")]
+    end: Annotated[Time, Field(serialization_alias="to")]
     interval: str
     group_by: str | None = None
     value: list[BucketAnswer]

@@ -6,6 +6,7 @@ import json
 
 import azure.functions as func
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from shared.rules.errors import ErrorDetail, InvalidRequest, SmsError
 
@@ -13,8 +14,8 @@ _CODES = {
     "missing": ("MissingField", "This field must be given."),
     "extra_forbidden": ("UnknownField", "This is not a field of the request."),
     "json_invalid": ("InvalidJson", "The body is not valid JSON."),
-    "string_too_long": ("TooLong", ""),
-    "too_long": ("TooMany", ""),
+    "string_too_long": ("TooLong", "This must have at most {max_length} characters (an emoji counts as two)."),
+    "too_long": ("TooMany", "This must have at most {max_length} entries."),
     "string_too_short": ("TooShort", "This must not be empty."),
     "too_short": ("TooFew", "This must not be empty."),
 }
@@ -47,17 +48,17 @@ def error_response(error: SmsError) -> func.HttpResponse:
 
 def problem_of(error: ValidationError) -> InvalidRequest:
     """Return what is wrong with a request, without repeating any of its values."""
-    found = error.errors(include_input=False, include_url=False, include_context=False)
-    details = [_read(str(one["type"]), one["loc"], one["msg"]) for one in found[:_MOST_DETAILS]]
+    found = error.errors(include_input=False, include_url=False)
+    details = [_read(one) for one in found[:_MOST_DETAILS]]
     if len(found) == 1:
         return InvalidRequest(details[0].message, code=details[0].code, target=details[0].target)
     return InvalidRequest(f"{len(found)} things are wrong with this request; the details name them.", details=details)
 
 
-def _read(kind: str, location: tuple[int | str, ...], message: str) -> ErrorDetail:
-    code, own = _CODES.get(kind, ("InvalidValue", ""))
-    plain = own or f"{message.removeprefix('Value error, ').rstrip('.')}."
-    return ErrorDetail(code, plain[0].upper() + plain[1:], _path(location) or None)
+def _read(problem: ErrorDetails) -> ErrorDetail:
+    code, own = _CODES.get(problem["type"], ("InvalidValue", ""))
+    message = own.format_map(problem.get("ctx", {})) or f"{problem['msg'].removeprefix('Value error, ').rstrip('.')}."
+    return ErrorDetail(code, message[0].upper() + message[1:], _path(problem["loc"]) or None)
 
 
 def _path(location: tuple[int | str, ...]) -> str:

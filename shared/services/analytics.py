@@ -162,7 +162,9 @@ def _group(one: Activity, group_by: GroupBy | None) -> str:
         return one.tag
     if group_by is GroupBy.SENDER:
         return one.sender
-    return one.step.reason if group_by is GroupBy.REASON else ""
+    if group_by is GroupBy.REASON and one.kind is Kind.OUTBOUND:
+        return one.step.reason
+    return ""
 
 
 def _was_sent(one: Activity) -> bool:

@@ -1,10 +1,10 @@
 """Dispatch: from claimed rows to what ACS said of each, for one text to up to 100 recipients.
 
 The order of things keeps the promises. Opt-outs are read first, then rows are claimed as `sending`, so that a crash
-leaves a trace; if the claim took long, opt-outs are read again, so that a read is never old when the request goes out
-(invariant I1). The ids on the wire come from the request's key and the recipient: when a worker died between the
-claim and the answer, the next one repeats the call with the same ids, which ACS answers for the first (I2). Past the
-repeat window nobody knows, and the message stays `unknown` until a delivery report settles it.
+leaves a trace; if the claim took long, one query tells who may have left meanwhile, so that what is known is never
+old when the request goes out (invariant I1). The ids on the wire come from the request's key and the recipient: when
+a worker died between the claim and the answer, the next one repeats the call with the same ids, which ACS answers for
+the first (I2). Past the repeat window nobody knows, and the message stays `unknown` until a report settles it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from shared.rules.errors import (
     SmsError,
     StorageUnavailable,
 )
-from shared.rules.ids import Send, from_ms, to_ms
+from shared.rules.ids import Send, from_ms, recipient_key, to_ms
 from shared.rules.reasons import Reason
 from shared.rules.states import History, State, Step
 from shared.services.activity import Activity, ActivityLog
@@ -163,7 +163,11 @@ class Dispatch:
         for _ in range(_FENCE_TRIES):
             if not fenced or self._clock.now() - fence.read_at <= FENCE_MAX_AGE:
                 return fence
-            fence = await self._fence([claim.message for claim in claims], fenced=fenced)
+            read_at = self._clock.now()
+            left = await self._opt_outs.left_since(fence.read_at)
+            suspects = [one.message for one in claims if recipient_key(one.message.recipient) in left]
+            again = await self._fence(suspects, fenced=fenced)
+            fence = _Fence(fence.blocked | again.blocked, read_at)
         raise StorageUnavailable("Storage is too slow to check opt-outs right before sending. Try again later.")
 
     async def _call(self, send: Send, messages: Sequence[Message]) -> Sequence[_Settlement]:

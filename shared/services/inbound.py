@@ -127,7 +127,7 @@ class Inbound:
     async def _answer(self, message: Message, kind: KeywordKind, applied: Applied | None) -> None:
         text = self._reply_texts.get(kind, "")
         sender = self._senders.find(message.sender)
-        if not text or sender is None or not sender.answers_itself(message.keyword):
+        if not text or sender is None or not sender.answers_itself(message.text):
             return
         if (applied and not applied.flipped) or self._is_late(message):
             return

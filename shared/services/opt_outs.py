@@ -3,18 +3,25 @@
 A recipient is a partition: one row per scope says where they stand, one row per change is the history, which is
 never deleted. Both are written in one transaction, so a change is applied exactly once however often it is heard of.
 A change with an older time never overrides a newer one; at the same time, opted out wins (invariant I3).
+
+Each opt-out is announced, in a partition by the hour, before it is written. So whoever has read the standing of many
+recipients can learn with one query, right before sending, who may have left since (invariant I1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from shared.ports.clock import Clock
 from shared.ports.tables import Entity, EntityChanged, EntityExists, Range, Table, Value, Write, scan
-from shared.rules.ids import digest, newest_first, recipient_key
+from shared.rules.ids import digest, hour_partition, newest_first, recipient_key, to_ms
 
 ALL_SENDERS = "*"
+# By how much the clocks of two instances may differ.
+_CLOCK_SKEW = timedelta(minutes=1)
 _SCOPE_ROWS = ("scope.", "scope/")
 _CHANGE_ROWS = ("change.", "change/")
 
@@ -113,10 +120,12 @@ class Standing:
 
 
 class OptOuts:
-    """The opt-outs in their table."""
+    """The opt-outs in their table, and their announcements in another."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, announcements: Table, clock: Clock) -> None:
         self._table = table
+        self._announcements = announcements
+        self._clock = clock
 
     async def standing(self, recipient: str) -> Standing:
         """Return where a recipient stands in every scope."""
@@ -128,6 +137,8 @@ class OptOuts:
     async def apply(self, change: Change) -> Applied:
         """Write a change once, and move the scopes in which it is the newest; return what came of it."""
         partition = recipient_key(change.recipient)
+        if change.consent is Consent.OPTED_OUT:
+            await self._announce(partition)
         while True:
             known = await self._table.get(partition, change.row)
             if known:
@@ -143,6 +154,21 @@ class OptOuts:
             except (EntityExists, EntityChanged):
                 continue
             return Applied(change, flipped)
+
+    async def left_since(self, at: datetime) -> frozenset[str]:
+        """Return the keys of the recipients who may have opted out since then (or a little before)."""
+        since_ms = to_ms(at - _CLOCK_SKEW)
+        now_ms = to_ms(self._clock.now() + _CLOCK_SKEW)
+        within = Range(
+            partition_from=hour_partition(now_ms),
+            partition_to=hour_partition(since_ms) + "~",
+            row_to=newest_first(since_ms) + "~",
+        )
+        return frozenset([entity.row.partition(".")[2] async for entity in scan(self._announcements, within)])
+
+    async def _announce(self, key: str) -> None:
+        now_ms = to_ms(self._clock.now())
+        await self._announcements.upsert(Entity(hour_partition(now_ms), f"{newest_first(now_ms)}.{key}"))
 
     async def has(self, change: Change) -> bool:
         """Tell whether this change has been applied."""

@@ -21,7 +21,7 @@ class OptOutHandling(StrEnum):
         return cls.CARRIER if sender_type is SenderType.TOLL_FREE else cls.APP
 
 
-# Toll-free carriers act on these words only; every other opt-out word is the app's to answer.
+# Toll-free carriers act on these words only, written just so; all else that means STOP is the app's to answer.
 _CARRIER_WORDS = frozenset({"STOP", "START", "UNSTOP"})
 
 
@@ -33,13 +33,13 @@ class Sender:
     type: SenderType
     opt_outs: OptOutHandling
 
-    def answers_itself(self, word: str) -> bool:
-        """Tell whether the app answers this keyword, because no carrier does."""
+    def answers_itself(self, text: str) -> bool:
+        """Tell whether the app answers this text, a keyword, because no carrier does."""
         if self.type is SenderType.ALPHANUMERIC:
             return False
         if self.opt_outs is OptOutHandling.APP:
             return True
-        return self.type is SenderType.TOLL_FREE and word not in _CARRIER_WORDS
+        return self.type is SenderType.TOLL_FREE and text.strip().upper() not in _CARRIER_WORDS
 
 
 @dataclass(frozen=True, slots=True)
