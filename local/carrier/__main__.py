@@ -49,7 +49,7 @@ async def _serve(config: Config, host: str, port: int) -> None:
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
-        address = f"http://{host}:{runner.addresses[0][1]}"
+        address = f"http://{f'[{host}]' if ':' in host else host}:{runner.addresses[0][1]}"
         print(
             f"The carrier (a local stand-in for ACS) listens on {address}, its phones on {address}/phones", flush=True
         )

@@ -63,8 +63,8 @@ async def list_handsets(request: web.Request) -> web.Response:
 async def add_handset(request: web.Request) -> web.Response:
     """Answer `POST /_carrier/handsets`: 201 for a new one, 200 for one that exists."""
     number = _person((await _command(request, NewHandset)).number, "number")
-    is_new = request.app[CARRIER].handsets.switch_on(number)
-    return web.json_response({"number": number}, status=201 if is_new else 200)
+    handset, is_new = request.app[CARRIER].handsets.switch_on(number)
+    return web.json_response(views.handset(handset), status=201 if is_new else 200)
 
 
 async def take_inbound(request: web.Request) -> web.Response:
@@ -187,7 +187,7 @@ async def _listed(request: web.Request, items: Sequence[Item], view: Callable[[I
 
 async def _command(request: web.Request, model: type[Command]) -> Command:
     try:
-        return model.model_validate(await _json(request))
+        return model.model_validate_json(json.dumps(await _json(request)), strict=True)
     except ValidationError as error:
         raise _invalid(error) from None
 

@@ -140,8 +140,9 @@ class EventGrid:
             subscription.waiting.append(job)
             return
         record = job.record
-        record.tries += 1
-        attempt = await self._webhooks.deliver(subscription, record.event, record.tries - 1)
+        count = record.tries
+        record.tries += 0 if job.copy else 1
+        attempt = await self._webhooks.deliver(subscription, record.event, count)
         record.attempts.append(attempt)
         self._conclude(job, subscription, attempt)
         self._changes.bump()
@@ -150,8 +151,12 @@ class EventGrid:
         record = job.record
         if attempt.http_status in ACCEPTED:
             record.state = DeliveryState.DELIVERED
-        elif not job.copy and self.log.get(record.event.id) is record:
+        elif not job.copy and self._is_wanted(record):
             self._retry(record, subscription, attempt)
+
+    def _is_wanted(self, record: EventRecord) -> bool:
+        """Tell whether the event is neither delivered by a copy nor forgotten by a reset."""
+        return record.state is DeliveryState.PENDING and self.log.get(record.event.id) is record
 
     def _retry(self, record: EventRecord, subscription: Subscription, attempt: Attempt) -> None:
         delay = retry_delay_s(record.tries)

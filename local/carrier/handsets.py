@@ -66,20 +66,20 @@ class Handsets:
         self._handsets: OrderedDict[str, Handset] = OrderedDict()
         self._on_change = on_change
 
-    def switch_on(self, number: str) -> bool:
-        """Make sure there is a handset with this number; True when it is new."""
-        if number in self._handsets:
-            return False
-        self._handsets[number] = Handset(number, utc_now())
+    def switch_on(self, number: str) -> tuple[Handset, bool]:
+        """Return the handset with this number, and whether it had to be made."""
+        known = self._handsets.get(number)
+        if known is not None:
+            return known, False
+        handset = self._handsets[number] = Handset(number, utc_now())
         if len(self._handsets) > KEPT_HANDSETS:
             self._handsets.popitem(last=False)
         self._on_change()
-        return True
+        return handset, True
 
     def show(self, number: str, bubble: Bubble) -> None:
         """Add a text to the thread of a handset, which is made if need be."""
-        self.switch_on(number)
-        handset = self._handsets[number]
+        handset, _ = self.switch_on(number)
         handset.bubbles[bubble.id] = bubble
         if len(handset.bubbles) > KEPT_BUBBLES:
             handset.bubbles.popitem(last=False)

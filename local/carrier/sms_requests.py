@@ -70,6 +70,8 @@ class Body:
         value = self.required(key)
         if not isinstance(value, str):
             raise invalid(_pascal(key), f"The {_pascal(key)} field must be a string.")
+        if not _is_unicode(value):
+            raise invalid(_pascal(key), f"The {_pascal(key)} field holds half of a surrogate pair.")
         return value
 
     def optional_string(self, key: str) -> str | None:
@@ -151,6 +153,14 @@ def _text(body: Body) -> str:
     if len(text) > MAX_TEXT:
         raise invalid("Message", f"The Message field must not exceed {MAX_TEXT} characters.")
     return text
+
+
+def _is_unicode(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _pascal(key: str) -> str:

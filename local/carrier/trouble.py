@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping
 from enum import StrEnum
@@ -92,7 +93,7 @@ class Trouble(BaseModel):
         Raises:
             pydantic.ValidationError: an unknown field or a value out of range.
         """
-        return Trouble.model_validate({**self.as_json(), **patch})
+        return Trouble.model_validate_json(json.dumps({**self.as_json(), **patch}), strict=True)
 
     def as_json(self) -> dict[str, object]:
         """Return the JSON object of the control API."""

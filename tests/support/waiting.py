@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
@@ -14,7 +14,15 @@ _FIRST_PAUSE_SECONDS = 0.01
 _LONGEST_PAUSE_SECONDS = 0.25
 
 
-async def eventually(probe: Callable[[], T | Awaitable[T]], within_seconds: float = 20.0) -> T:
+@overload
+async def eventually(probe: Callable[[], Awaitable[T | None]], within_seconds: float = 20.0) -> T: ...
+
+
+@overload
+async def eventually(probe: Callable[[], T | None], within_seconds: float = 20.0) -> T: ...
+
+
+async def eventually(probe: Callable[[], T | Awaitable[T | None] | None], within_seconds: float = 20.0) -> T:
     """Call `probe` (plain or async) until it gives a true value, and give that value.
 
     An AssertionError in the probe counts as "not yet"; any other exception is passed on at once. When the
@@ -32,7 +40,7 @@ async def eventually(probe: Callable[[], T | Awaitable[T]], within_seconds: floa
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
 
-async def _try(probe: Callable[[], T | Awaitable[T]]) -> tuple[T | None, AssertionError | None]:
+async def _try(probe: Callable[[], T | Awaitable[T | None] | None]) -> tuple[T | None, AssertionError | None]:
     try:
         value = probe()
         return (await value if inspect.isawaitable(value) else value), None
