@@ -51,15 +51,13 @@ def install(packages: Packages, stop: StopRequest, *, with_azurite: bool) -> Non
     """Install what is missing; Problem in one sentence when something cannot be had."""
     wants_azurite = with_azurite and not _azurite_is_installed()
     wants_node = wants_azurite and find_node() is None
-    first = [] if _packages_are_installed(packages) else [_packages_step(packages)]
-    if first or wants_node:
+    wants_packages = not _packages_are_installed(packages)
+    if wants_packages or wants_node:
         _make_venv(stop)
-    if wants_azurite and not wants_node:
-        first.append(_azurite_step())
-    _carry_out(first, stop)
     if wants_node:
         _carry_out([_node_step()], stop)
-        _carry_out([_azurite_step()], stop)
+    steps = [_packages_step(packages)] if wants_packages else []
+    _carry_out([*steps, _azurite_step()] if wants_azurite else steps, stop)
 
 
 def _packages_are_installed(packages: Packages) -> bool:
