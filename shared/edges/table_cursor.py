@@ -13,9 +13,9 @@ MAX_CURSOR = 8192
 
 
 class Position(NamedTuple):
-    """The keys at which the store goes on. The real store encodes them; they are not to be read."""
+    """The keys at which the store goes on; no row is the first of the partition. The real store encodes them."""
 
-    partition: str | None
+    partition: str
     row: str | None
 
 
@@ -33,7 +33,7 @@ def decode_cursor(cursor: str) -> Position:
     except (binascii.Error, ValueError, RecursionError):
         raise bad_cursor() from None
     match decoded:
-        case [(str() | None) as partition, (str() | None) as row]:
+        case [str() as partition, (str() | None) as row]:
             return Position(partition, row)
         case _:
             raise bad_cursor()

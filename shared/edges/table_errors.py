@@ -27,9 +27,7 @@ def explained(error: AzureError) -> Exception:
         return _no_access(status)
     if code == "TableBeingDeleted" or status in _BUSY or not 400 <= status < 500:
         return _unavailable(f"{status} {code}".strip())
-    return _conflict(status, code) or InternalError(
-        f"Table storage refused a request as wrong ({status} {code})."
-    )
+    return _conflict(status, code) or InternalError(f"Table storage refused a request as wrong ({status} {code}).")
 
 
 def _conflict(status: int, code: str) -> Exception | None:

@@ -89,9 +89,7 @@ def is_int32(value: int) -> bool:
 
 def _entity_bytes(entity: Entity) -> int:
     keys = 2 * (utf16_units(entity.partition) + utf16_units(entity.row))
-    return (
-        4 + keys + sum(8 + 2 * len(name) + _value_bytes(name, value) for name, value in entity.values.items())
-    )
+    return 4 + keys + sum(8 + 2 * len(name) + _value_bytes(name, value) for name, value in entity.values.items())
 
 
 def _value_bytes(name: str, value: Value) -> int:

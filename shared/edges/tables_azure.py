@@ -93,9 +93,7 @@ class AzureTable:
         answers = await self._write(lambda: self._client.submit_transaction(steps, **_ONCE))
         return tuple(etag_of(answer) for answer in answers)
 
-    async def _some(
-        self, within: str, size: int, start: Position | None
-    ) -> tuple[list[Entity], Position | None]:
+    async def _some(self, within: str, size: int, start: Position | None) -> tuple[list[Entity], Position | None]:
         try:
             return await self._ask(partial(self._page, within, size, start))
         except (EntityChanged, MissingTableError):
@@ -105,13 +103,10 @@ class AzureTable:
                 raise
             raise bad_cursor() from None
 
-    async def _page(
-        self, within: str, size: int, start: Position | None
-    ) -> tuple[list[Entity], Position | None]:
+    async def _page(self, within: str, size: int, start: Position | None) -> tuple[list[Entity], Position | None]:
         pages: Any = self._listed(within, results_per_page=size).by_page(cast("Any", _token(start)))
-        async for page in pages:
-            return [from_wire(entity) async for entity in page], _position(pages.continuation_token)
-        return [], None
+        page = await anext(pages)
+        return [from_wire(entity) async for entity in page], _position(pages.continuation_token)
 
     def _listed(self, within: str, **options: Any) -> AsyncItemPaged[TableEntity]:  # noqa: ANN401 - the SDK's own
         if within:
@@ -224,4 +219,4 @@ def _token(position: Position | None) -> dict[str, str | None] | None:
 
 
 def _position(token: dict[str, str | None] | None) -> Position | None:
-    return Position(token.get("PartitionKey"), token.get("RowKey")) if token else None
+    return Position(token["PartitionKey"] or "", token["RowKey"]) if token else None

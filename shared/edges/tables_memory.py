@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from shared.edges.table_cursor import Position, bad_cursor, decode_cursor, encode_cursor
+from shared.edges.table_cursor import Position, decode_cursor, encode_cursor
 from shared.edges.table_limits import (
     check_entity,
     check_query,
@@ -133,9 +133,7 @@ def _copy(entity: Entity) -> Entity:
 
 
 def _start(position: Position) -> tuple[bytes, bytes]:
-    if position.partition is None or position.row is None:
-        raise bad_cursor()
-    return ordinal(position.partition), ordinal(position.row)
+    return ordinal(position.partition), ordinal(position.row or "")
 
 
 def _between(key: str, low: str | None, high: str | None) -> bool:

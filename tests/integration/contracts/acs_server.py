@@ -106,7 +106,7 @@ def taken(change: Callable[[list[Item]], Any] = lambda items: {"value": items}) 
     return step
 
 
-def status(code: int, body: Any = None, **headers: str) -> Step:  # noqa: ANN401 - any JSON
+def status(code: int, body: Any = None, **headers: str) -> Step:
     """Return a step that takes nothing and answers with this status."""
 
     async def step(server: AcsServer, request: web.Request, seen: SeenRequest) -> web.StreamResponse:

@@ -74,14 +74,14 @@ class Player:
         self.table = table
         self.etags: dict[tuple[str, str], list[str]] = {}
 
-    async def play(self, step: Step) -> Any:  # noqa: ANN401 - whatever the step gives, without its ETags
+    async def play(self, step: Step) -> Any:
         """Do the step and return what can be seen of it."""
         try:
             return await self._do(step)
         except (EntityExists, EntityChanged) as error:
             return type(error).__name__
 
-    async def _do(self, step: Step) -> Any:  # noqa: ANN401
+    async def _do(self, step: Step) -> Any:
         entity = step.entity
         match step.kind:
             case "get":

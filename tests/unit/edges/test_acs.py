@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from azure.core.credentials import AccessToken, AzureKeyCredential
-from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+from azure.core.credentials import AzureKeyCredential
 
 from shared.edges.acs import PAUSES_S, AcsCarrier, open_carrier
 from shared.ports.carrier import Addressee, SendRequest, SendResult
@@ -305,46 +302,6 @@ async def test_a_port_that_nobody_serves_is_unavailable(clock: StoppedClock) -> 
     assert clock.slept == list(PAUSES_S)
 
 
-class _BrokenIdentity:
-    """An identity that gives no token."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    async def get_token(self, *scopes: str, **options: object) -> AccessToken:
-        raise self.error
-
-    async def close(self) -> None: ...
-
-    async def __aenter__(self) -> _BrokenIdentity:
-        return self
-
-    async def __aexit__(self, *error: object) -> None: ...
-
-
-@pytest.mark.parametrize(
-    "cause", [ClientAuthenticationError("secret"), ServiceRequestError("secret")], ids=["refused", "unreachable"]
-)
-async def test_a_failed_sign_in_is_unavailable_because_nothing_left(cause: Exception, clock: StoppedClock) -> None:
-    carrier = open_carrier(endpoint="https://nowhere.invalid", credential=_BrokenIdentity(cause), clock=clock)
-
-    error = await _error(carrier)
-    await carrier.close()
-
-    assert isinstance(error, CarrierUnavailable)
-    assert "secret" not in error.message
-
-
-async def test_a_defect_in_an_identity_is_not_taken_for_an_outage(clock: StoppedClock) -> None:
-    carrier = open_carrier(
-        endpoint="https://nowhere.invalid", credential=_BrokenIdentity(RuntimeError("defect")), clock=clock
-    )
-
-    with pytest.raises(RuntimeError, match="defect"):
-        await carrier.send(REQUEST)
-    await carrier.close()
-
-
 @pytest.mark.parametrize("step", [*AMBIGUOUS.values(), status(400, BARE_FROM), status(429)])
 async def test_no_log_and_no_error_shows_a_number_a_text_or_the_key(
     carrier: AcsCarrier, server: AcsServer, step: Step, caplog: pytest.LogCaptureFixture
@@ -377,29 +334,3 @@ async def test_a_probe_is_content_with_any_answer_that_is_not_a_failure(
     server.root_status = answer
 
     await carrier.probe()
-
-
-def test_importing_the_module_does_not_load_the_sdk() -> None:
-    code = "import sys, shared.edges.acs; assert 'azure.communication' not in sys.modules"
-
-    done = subprocess.run([sys.executable, "-c", code], check=False)
-
-    assert done.returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("given", "why"),
-    [
-        ({}, "connection string"),
-        ({"endpoint": "https://a.example"}, "credential"),
-        (
-            {"connection_string": f"endpoint=https://a.example;accesskey={ACCESS_KEY}", "endpoint": "https://b"},
-            "or else",
-        ),
-        ({"endpoint": "http://a.example", "credential": _BrokenIdentity(ValueError())}, "https"),
-    ],
-    ids=["nothing", "no credential", "both", "http with an identity"],
-)
-def test_a_carrier_needs_one_way_to_sign_in(given: dict[str, Any], why: str) -> None:
-    with pytest.raises(ValueError, match=why):
-        open_carrier(**given)

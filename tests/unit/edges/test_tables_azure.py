@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -18,62 +17,16 @@ from shared.edges.tables_azure import AzureTable, AzureTables, open_tables
 from shared.ports.tables import Entity, EntityChanged, EntityExists, Range, Write, scan
 from shared.rules.errors import InternalError, InvalidRequest, StorageUnavailable
 from tests.support.waiting import eventually
+from tests.unit.edges.table_server import ACCOUNT_KEY, TableServer, page, refusal, table_server, written
 
-ACCOUNT_KEY = "YWNjb3VudGtleWFjY291bnRrZXk="
 ENTITY = Entity("p", "r", {"text": "private words"}, 'W/"1"')
-Answer = web.Response | None
-
-
-@dataclass(slots=True)
-class TableServer:
-    """A table service for tests that plays scripted answers; None breaks the connection."""
-
-    port: int = 0
-    seen: list[str] = field(default_factory=list)
-    queries: list[dict[str, str]] = field(default_factory=list)
-    script: deque[Answer] = field(default_factory=deque)
-    gate: asyncio.Event | None = None
-    under_way: int = 0
-    most_under_way: int = 0
-
-    @property
-    def connection_string(self) -> str:
-        """Return what the SDK takes."""
-        endpoint = f"http://127.0.0.1:{self.port}/account"
-        return f"DefaultEndpointsProtocol=http;AccountName=account;AccountKey={ACCOUNT_KEY};TableEndpoint={endpoint};"
-
-    async def on_request(self, request: web.Request) -> web.StreamResponse:
-        """Play the next answer."""
-        await request.read()
-        self.seen.append(f"{request.method} {request.path.removeprefix('/account')}")
-        self.queries.append(dict(request.query))
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
-        try:
-            if self.gate is not None:
-                await self.gate.wait()
-        finally:
-            self.under_way -= 1
-        answer = self.script.popleft() if self.script else refusal(500)
-        if answer is None:
-            assert request.transport is not None
-            request.transport.abort()
-            return web.Response()
-        return answer
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[TableServer]:
     """Give the test's table service."""
-    running = TableServer()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", running.on_request)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    running.port = runner.addresses[0][1]
-    yield running
-    await runner.cleanup()
+    async with table_server() as running:
+        yield running
 
 
 @pytest.fixture
@@ -89,26 +42,6 @@ async def tables(server: TableServer) -> AsyncIterator[AzureTables]:
 def table(tables: AzureTables) -> AzureTable:
     """Give a table of it."""
     return tables.table("things")
-
-
-def refusal(status: int, code: str = "") -> web.Response:
-    """Return an error as the service writes it."""
-    error = {"odata.error": {"code": code, "message": {"lang": "en-US", "value": "private words"}}}
-    return web.json_response(error, status=status)
-
-
-def written(status: int = 204) -> web.Response:
-    """Return the answer to a write that was done."""
-    return web.Response(status=status, headers={"ETag": 'W/"2"'})
-
-
-def page(*rows: str, then: str | None = None) -> web.Response:
-    """Return a page of a query, with a continuation if `then` is given."""
-    value = [{"PartitionKey": "p", "RowKey": row, "odata.etag": f'W/"{row}"'} for row in rows]
-    headers = {} if then is None else {"x-ms-continuation-NextPartitionKey": "1!4!cA--"}
-    if then:
-        headers["x-ms-continuation-NextRowKey"] = then
-    return web.json_response({"value": value}, headers=headers)
 
 
 Call = Callable[[AzureTable], Awaitable[object]]
@@ -251,6 +184,17 @@ async def test_a_conflict_is_told_as_the_port_has_it(
 
     with pytest.raises(error):
         await CALLS[name](table)
+
+
+@each_call
+@pytest.mark.parametrize("status", [302, 502])
+async def test_an_answer_that_is_not_the_services_own_is_unavailable(
+    table: AzureTable, server: TableServer, call: Call, status: int
+) -> None:
+    server.script.extend(web.Response(text="<p>a proxy</p>", status=status) for _ in range(3))
+
+    with pytest.raises(StorageUnavailable, match=str(status)):
+        await call(table)
 
 
 async def test_a_missing_table_is_made_and_the_write_repeated(table: AzureTable, server: TableServer) -> None:
