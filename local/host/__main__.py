@@ -56,7 +56,7 @@ async def _serve(options: argparse.Namespace) -> int:
     _stop_on_signals(stop)
     app_dir = options.app.resolve()
     local = app_settings.read_local_settings(app_dir)
-    address = Address(options.host, options.port or local.port or _DEFAULT_PORT)
+    address = Address(options.host, _port(options.port, local.port))
     settings = app_settings.apply(local, os.environ, f"{address.host}:{address.port}")
     host_json = _host_json(app_dir, options.max_polling_ms)
     start_logging(LogLevels.from_host_json(host_json.log_levels))
@@ -70,13 +70,17 @@ async def _serve(options: argparse.Namespace) -> int:
     if not loaded.functions:
         raise StartError("No functions were loaded.")
     server = Server(Frontend(loaded, parts, host_json, settings, keys), parts, address, options.grace)
-    await server.start()
+    address = await server.start()
     _print_functions(loaded, host_json, settings, address)
     print(f"Host is ready on {address.url}", flush=True)
     await stop.wait()
     print("Host is stopping.", flush=True)
     await server.stop()
     return 0
+
+
+def _port(asked: int | None, in_settings: int | None) -> int:
+    return next((port for port in (asked, in_settings) if port is not None), _DEFAULT_PORT)
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

@@ -130,7 +130,14 @@ def _from_http(value: Mapping[str, Any]) -> web.Response:
     for jar in value["cookies"] or ():
         for cookie in jar.values():
             headers.add("Set-Cookie", _cookie(cookie))
-    return web.Response(status=int(value["status_code"].value), body=value["body"].value, headers=headers)
+    return web.Response(status=_status(value["status_code"].value), body=value["body"].value, headers=headers)
+
+
+def _status(value: str | int) -> int:
+    status = int(value)
+    if not 100 <= status <= 999:
+        raise ValueError(f"{status} is not an HTTP status")
+    return status
 
 
 def _cookie(cookie: Morsel[str]) -> str:
@@ -149,7 +156,7 @@ def _from_text(text: str) -> web.Response:
     if "body" not in described:
         return web.Response(text=text)
     body, headers = described["body"], CIMultiDict(described.get("headers") or {})
-    status = int(described.get("statuscode", described.get("status", 200)))
+    status = _status(described.get("statuscode", described.get("status", 200)))
     if isinstance(body, str):
         headers.setdefault("Content-Type", "text/plain; charset=utf-8")
         return web.Response(status=status, body=body.encode(), headers=headers)

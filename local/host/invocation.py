@@ -79,8 +79,13 @@ class Invoker:
         # A task of its own: context variables that the function sets must not leak into the next call.
         task = asyncio.create_task(self._logged(function, data))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._ended)
         return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Datum | None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # it is in the log already; a caller that was canceled will not fetch it
 
     async def finish(self, within: float) -> None:
         """Wait up to so many seconds for the calls under way, then cancel the rest."""

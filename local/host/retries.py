@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -42,7 +41,13 @@ class RetryPolicy:
         grown = self.shortest.total_seconds() * 2 ** (retry - 1) * random.uniform(0.8, 1.2)
         return float(min(max(grown, self.shortest.total_seconds()), self.longest.total_seconds()))
 
-    async def run(self, invoker: Invoker, function: Function, data: TriggerData) -> None:
+    async def run(
+        self,
+        invoker: Invoker,
+        function: Function,
+        data: TriggerData,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
         """Invoke a function until it succeeds or the retries are used up; then raise its `InvocationError`."""
         retry, error = 0, None
         while True:
@@ -55,7 +60,7 @@ class RetryPolicy:
             else:
                 return
             retry += 1
-            await asyncio.sleep(self.pause(retry))
+            await sleep(self.pause(retry))
 
 
 def _interval(settings: Mapping[str, str], name: str) -> timedelta:

@@ -166,8 +166,8 @@ class Server:
         )
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self) -> None:
-        """Listen, and start the queue listeners and timers. A port that is taken is a `StartError`."""
+    async def start(self) -> Address:
+        """Listen, start the queue listeners and timers, and return where. A port that is taken is a `StartError`."""
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._address.host, self._address.port).start()
@@ -177,6 +177,7 @@ class Server:
                 f"Port {self._address.port} cannot be used ({error.strerror}); choose another with --port."
             ) from error
         self._tasks = [asyncio.create_task(listener.run()) for listener in self._parts.listeners]
+        return Address(self._address.host, self._runner.addresses[0][1])
 
     async def stop(self) -> None:
         """Stop taking work, let the calls under way finish for the grace period, and release what is left."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,6 +76,18 @@ def timer_datum(*, past_due: bool, adjusts_for_dst: bool, status: ScheduleStatus
     return Datum(json.dumps(content), "json")
 
 
+class Clock:
+    """The machine's clock; tests have another."""
+
+    def now(self) -> datetime:
+        """Return the time, aware, in UTC."""
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
 class Timer:
     """Runs one timer-triggered function by its schedule."""
 
@@ -86,24 +97,24 @@ class Timer:
         schedule: Schedule,
         invoker: Invoker,
         monitor: Monitor,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock | None = None,
     ) -> None:
         self._function = function
         self._schedule = schedule
         self._invoker = invoker
-        self._now = now
+        self._clock = clock or Clock()
         self._retry = RetryPolicy.from_settings(function.retry)
         self._monitor = monitor if self._is_monitored() else None
         self._status: ScheduleStatus | None = None
 
     def _is_monitored(self) -> bool:
-        first = self._schedule.next_after(self._now())
+        first = self._schedule.next_after(self._clock.now())
         often = self._schedule.next_after(first) - first < _SHORTEST_MONITORED
         return self._function.trigger.properties.get("useMonitor") is not False and not often
 
     async def run(self) -> None:
         """Run until canceled."""
-        due = self._schedule.next_after(self._now())
+        due = self._schedule.next_after(self._clock.now())
         past_due = self._is_past_due(due)
         if past_due or self._function.trigger.properties.get("runOnStartup") is True:
             due = await self._run_once(past_due=past_due)
@@ -116,25 +127,25 @@ class Timer:
             return False
         self._status = self._monitor.read(self._function.name)
         if self._status is None:
-            now = self._now()
+            now = self._clock.now()
             self._status = ScheduleStatus(datetime(1, 1, 1, tzinfo=UTC), due, now)
             self._monitor.write(self._function.name, self._status)
             return False
-        return self._now() > self._status.next
+        return self._clock.now() > self._status.next
 
     async def _sleep_until(self, due: datetime) -> None:
-        while (left := (due - self._now()).total_seconds()) > 0:  # noqa: ASYNC110 - the clock is what is waited for
+        while (left := (due - self._clock.now()).total_seconds()) > 0:
             # In steps, so that a clock that is set, or a machine that slept, is noticed.
-            await asyncio.sleep(min(left, 60))
+            await self._clock.sleep(min(left, 60))
 
     async def _run_once(self, *, past_due: bool) -> datetime:
-        started = self._now()
+        started = self._clock.now()
         datum = timer_datum(past_due=past_due, adjusts_for_dst=self._schedule.adjusts_for_dst, status=self._status)
         try:
-            await self._retry.run(self._invoker, self._function, TriggerData(datum, "Timer fired"))
+            await self._retry.run(self._invoker, self._function, TriggerData(datum, "Timer fired"), self._clock.sleep)
         except InvocationError:
             _log.warning("Timer function %s failed; it runs again when it is next due.", self._function.name)
-        now = self._now()
+        now = self._clock.now()
         due = self._schedule.next_after(now)
         if self._monitor is not None:
             self._status = ScheduleStatus(started, due, now)

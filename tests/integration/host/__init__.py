@@ -1,0 +1,1 @@
+"""The functions host, against what Azure's host does."""
