@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -114,7 +115,8 @@ class Stand:
     async def raw(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Reply:
         """Make a request with these bytes and headers."""
         url = f"{self.url}{path}"
-        async with self.http.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
+        data = io.BytesIO(body) if body is not None else None
+        async with self.http.request(method, url, data=data, headers=headers, allow_redirects=False) as answer:
             text = await answer.text()
             is_json = answer.content_type == "application/json"
             return Reply(answer.status, dict(answer.headers), json.loads(text) if is_json else text)
