@@ -135,12 +135,12 @@ class Settings(BaseModel):
         ),
     ] = ""
     opt_out_scope: Annotated[
-        Literal["all", "sender"],
+        Literal["sender", "all"],
         Field(
             alias="SMS_OPT_OUT_SCOPE",
-            description="What a STOP ends: texts from `all` senders, or from the `sender` that was answered.",
+            description="What a STOP ends: texts from the `sender` that was answered, or from `all` senders.",
         ),
-    ] = "all"
+    ] = "sender"
     opt_out_reply: Annotated[
         str,
         Field(
