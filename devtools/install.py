@@ -16,6 +16,7 @@ from devtools import azurite, processes
 from devtools.node import find_node, node_environment
 from devtools.paths import AZURITE, LOGS, ROOT, VENV, venv_program
 from devtools.terminal import Problem, StopRequest, say, seconds_since
+from devtools.turns import my_turn
 
 
 class Packages(Enum):
@@ -49,15 +50,26 @@ class Step:
 
 def install(packages: Packages, stop: StopRequest, *, with_azurite: bool) -> None:
     """Install what is missing; Problem in one sentence when something cannot be had."""
+    if _is_all_installed(packages, with_azurite=with_azurite):
+        return
+    with my_turn(stop):
+        _install(packages, stop, with_azurite=with_azurite)
+
+
+def _install(packages: Packages, stop: StopRequest, *, with_azurite: bool) -> None:
+    wants_packages = not _packages_are_installed(packages)
     wants_azurite = with_azurite and not _azurite_is_installed()
     wants_node = wants_azurite and find_node() is None
-    wants_packages = not _packages_are_installed(packages)
     if wants_packages or wants_node:
         _make_venv(stop)
     if wants_node:
         _carry_out([_node_step()], stop)
     steps = [_packages_step(packages)] if wants_packages else []
     _carry_out([*steps, _azurite_step()] if wants_azurite else steps, stop)
+
+
+def _is_all_installed(packages: Packages, *, with_azurite: bool) -> bool:
+    return _packages_are_installed(packages) and (not with_azurite or _azurite_is_installed())
 
 
 def _packages_are_installed(packages: Packages) -> bool:

@@ -168,6 +168,22 @@ def test_second_run_installs_nothing(clone: Clone) -> None:
     assert calls[0].startswith("npm ci ")
 
 
+def test_two_first_runs_at_once_install_once(clone: Clone, tmp_path: Path) -> None:
+    until_other_waits = f"until grep -q Waiting '{tmp_path}'/*.log; do sleep 0.1; done"
+    clone.npm_does(f"{until_other_waits}\n{_NPM_SUCCEEDS}")
+    flags = [_free_port_flags(), _free_port_flags()]
+    runs = [
+        start_dev("run", *some, log=tmp_path / f"{n}.log", root=clone.root, environment=clone.environment)
+        for n, some in enumerate(flags)
+    ]
+    try:
+        wait_until(lambda: not any(dev.is_running for dev in runs))
+        assert all(printed(dev, "^The storage ended by itself") for dev in runs)
+        assert len((clone.root / "local" / "azurite" / "calls").read_text("utf-8").splitlines()) == 1
+    finally:
+        processes.stop(runs)
+
+
 def test_changed_lock_is_installed_again(clone: Clone) -> None:
     clone.run()
     lock = clone.root / "requirements-local.txt"
