@@ -178,11 +178,33 @@ class Dispatch:
         except CarrierSilent:
             step = Step(State.UNKNOWN, to_ms(self._clock.now()), Reason.CARRIER_SILENT)
             return [_Settlement(message, step) for message in messages]
+        except CarrierRefused as error:
+            if error.target != "recipients":
+                raise
+            return await self._call_apart(send, messages)
         now_ms = to_ms(self._clock.now())
         return [
             _Settlement(message, _step_of(result, now_ms), result.message_id or "")
             for message, result in zip(messages, results, strict=True)
         ]
+
+    async def _call_apart(self, send: Send, messages: Sequence[Message]) -> Sequence[_Settlement]:
+        # Newer versions of ACS refuse the whole request for one number that they do not like. Halving finds it, so
+        # that it does not sink the others; what fails on the way fails for its half alone, since others have gone.
+        if len(messages) == 1:
+            return self._all_failed(messages, Reason.RECIPIENT_REFUSED)
+        middle = len(messages) // 2
+        settlements: list[_Settlement] = []
+        for half in (messages[:middle], messages[middle:]):
+            try:
+                settlements += await self._call(send, half)
+            except NOTHING_SENT as error:
+                settlements += self._all_failed(half, _NOTHING_SENT[type(error)])
+        return settlements
+
+    def _all_failed(self, messages: Sequence[Message], reason: Reason) -> Sequence[_Settlement]:
+        failed = Step(State.FAILED, to_ms(self._clock.now()), reason)
+        return [_Settlement(message, failed) for message in messages]
 
     async def _abandon(
         self,
@@ -191,8 +213,7 @@ class Dispatch:
         traces: dict[str, Activity],
         error: SmsError,
     ) -> None:
-        failed = Step(State.FAILED, to_ms(self._clock.now()), _NOTHING_SENT[type(error)])
-        ours = [_Settlement(claim.message, failed) for claim in due if not claim.retaken]
+        ours = self._all_failed([claim.message for claim in due if not claim.retaken], _NOTHING_SENT[type(error)])
         await self._record([*late, *ours], traces)
         if len(ours) < len(due):
             raise StillOpen(error) from error
