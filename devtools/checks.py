@@ -31,7 +31,7 @@ def check(stop: StopRequest) -> int:
         "lint": ["ruff", "check"],
         "format": ["ruff", "format", "--check"],
         "types": ["mypy"],
-        "imports": ["lint-imports"],
+        "imports": ["lint-imports", "--no-logo"],
     }
     outcomes: list[str] = []
     for name, command in steps.items():
