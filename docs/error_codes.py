@@ -1,0 +1,141 @@
+"""Every error code that a caller may meet: found in the code, so that none is missing, and explained here."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from shared.edges import http_errors
+from shared.rules import errors, phone_numbers
+from shared.rules.errors import SmsError
+from shared.rules.phone_numbers import NumberProblem
+from shared.rules.reasons import Reason
+
+_SHARED = Path(__file__).resolve().parent.parent / "shared"
+
+# An event handler raises these, or they are dealt with inside: no HTTP endpoint answers with them.
+_NOT_OVER_HTTP = frozenset({"RelayUnavailable", "CarrierSilent"})
+
+_IN_WORDS: Mapping[str, str] = {
+    "ConversationNotFound": "There is no conversation with this id.",
+    "EmptyBody": "The body is empty, or was sent in chunks: send it with a Content-Length.",
+    "IdempotencyKeyReused": "This idempotency key was used for another request: use a new key for each request.",
+    "InvalidCsv": "The file is not CSV, its first line is wrong, or rows are wrong. The details name the rows. "
+    "Nothing of the file was taken.",
+    "InvalidEncoding": "The body is not UTF-8.",
+    "InvalidJson": "The body is not valid JSON.",
+    "InvalidRow": "In a row of a file, `since` is not a time with a zone, or `source` is none of the known.",
+    "InvalidTimeRange": "`to` is not after `from`, or the range is too long for the interval.",
+    "InvalidValue": "A field or a query parameter has a value that it cannot have; the message says which it can.",
+    "MessageNotFound": "There is no message with this id.",
+    "MissingField": "A field or a query parameter is missing; `target` names it.",
+    "RequestInProgress": "The first request with this idempotency key is still running: repeat it a little later.",
+    "TooFew": "A list is empty.",
+    "TooLong": "A text is too long. Counted are UTF-16 units: an emoji counts as two.",
+    "TooMany": "A list has too many entries.",
+    "TooShort": "A text is empty.",
+    "UnknownField": "The request has a field or a query parameter that this endpoint does not know.",
+    "UnknownSender": "`from` is not one of this app's senders.",
+    "UnsupportedApiVersionValue": "The `api-version` is not known.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """One code: its HTTP status (empty: only in details), whether a repeat may help, and what it says."""
+
+    code: str
+    status: str
+    repeat: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """One place that makes an error: of which class, with which code of its own, and whether it says when to repeat."""
+
+    kind: type[SmsError]
+    code: str | None
+    says_when: bool
+
+
+def error_codes() -> list[ErrorCode]:
+    """Return all codes, by name; KeyError for a code in the code that is not explained here."""
+    found = {one.code: one for one in (*_of_classes(), *_of_places(), *_of_fields(), *_of_numbers())}
+    return [found[code] for code in sorted(found)]
+
+
+def reasons_in_use() -> frozenset[Reason]:
+    """Return the reasons that the app gives today; the table has some for what is to come."""
+    users = [tree for name, tree in _modules() if name != "reasons.py"]
+    names = {name for tree in users for node in ast.walk(tree) if (name := _reason_in(node))}
+    return frozenset(reason for reason in Reason if reason.name in names)
+
+
+def _of_classes() -> Iterator[ErrorCode]:
+    for kind in {one.kind for one in _raised() if one.code is None}:
+        if kind.code not in _NOT_OVER_HTTP:
+            yield ErrorCode(kind.code, str(kind.http_status), _yes(not kind.permanent), _first_line(kind))
+
+
+def _of_places() -> Iterator[ErrorCode]:
+    for one in _raised():
+        if one.code:
+            repeat = _yes(one.says_when or not one.kind.permanent)
+            yield ErrorCode(one.code, str(one.kind.http_status), repeat, _IN_WORDS[one.code])
+
+
+def _of_fields() -> Iterator[ErrorCode]:
+    codes = {code for code, _ in http_errors._CODES.values()} | {"InvalidValue"}  # noqa: SLF001 - documents them
+    for code in codes:
+        yield ErrorCode(code, "400", "", _IN_WORDS[code])
+    yield ErrorCode("InvalidRow", "", "", _IN_WORDS["InvalidRow"])
+
+
+def _of_numbers() -> Iterator[ErrorCode]:
+    for problem, message in phone_numbers._MESSAGES.items():  # noqa: SLF001 - documents them
+        if problem is not NumberProblem.INVALID_SENDER:
+            yield ErrorCode(problem.value, "400", "", message)
+
+
+@cache
+def _raised() -> tuple[_Raised, ...]:
+    kinds = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, SmsError)}
+    calls = [node for _, tree in _modules() for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return tuple(
+        _Raised(kinds[call.func.id], code, "retry_after_s" in {word.arg for word in call.keywords})
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id in kinds
+        for code in _codes_of(call)
+    )
+
+
+def _codes_of(call: ast.Call) -> list[str | None]:
+    """Return the code that a call gives, [None] for its class's own, nothing for one that is computed."""
+    given = next((word.value for word in call.keywords if word.arg == "code"), None)
+    if given is None:
+        return [None]
+    return [given.value] if isinstance(given, ast.Constant) and isinstance(given.value, str) else []
+
+
+@cache
+def _modules() -> tuple[tuple[str, ast.Module], ...]:
+    return tuple((file.name, ast.parse(file.read_text("utf-8"))) for file in sorted(_SHARED.rglob("*.py")))
+
+
+def _reason_in(node: ast.AST) -> str | None:
+    """Return the member's name if the node is `Reason.MEMBER`."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Reason":
+        return node.attr
+    return None
+
+
+def _first_line(kind: type[SmsError]) -> str:
+    return (kind.__doc__ or "").strip().partition("\n")[0]
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else ""

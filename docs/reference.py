@@ -1,0 +1,187 @@
+"""The pages of docs/ that are made from the code: settings.md and error-codes.md."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from docs.error_codes import error_codes, reasons_in_use
+from shared.edges.settings import Settings
+from shared.rules.delivery_codes import DELIVERY_CODES
+from shared.rules.reasons import REASONS, ReasonKind
+
+DOCS = Path(__file__).resolve().parent
+
+_KINDS: Mapping[ReasonKind, str] = {
+    ReasonKind.NONE: "no failure, or nobody knows",
+    ReasonKind.TEMPORARY: "the same text may get through later",
+    ReasonKind.PERMANENT: "this recipient or this text will not work",
+    ReasonKind.TECHNICAL: "something to repair on the sending side",
+    ReasonKind.POLICY: "a rule forbade it",
+}
+
+# The least that the app starts with; a test holds it to that.
+LEAST: Mapping[str, str] = {
+    "ACS_CONNECTION_STRING": "endpoint=http://127.0.0.1:7072/;accesskey=a2V5",
+    "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+    "SMS_DEFAULT_SENDER": "+18005550100",
+    "SMS_SENDERS": '[{"sender": "+18005550100", "type": "tollFree"}]',
+}
+_INSTEAD: Mapping[str, str] = {
+    "ACS_CONNECTION_STRING": "ACS_ENDPOINT",
+    "AzureWebJobsStorage": "AzureWebJobsStorage__accountName",
+}
+
+
+def settings_page() -> str:
+    """Return docs/settings.md: every setting, in the order of the model."""
+    rows = [
+        (f"`{field.alias}`", field.description or "", _default(str(field.alias), field.default))
+        for field in Settings.model_fields.values()
+    ]
+    return _page(
+        "Settings",
+        """
+        The app reads its settings once, when it starts, from the environment: in Azure, the application settings. On
+        your machine, `python dev.py run` takes `local.settings.json.example`, over it your own `local.settings.json`
+        if you have one, over that your environment; where storage and carrier are it sets itself. An empty value
+        counts as not set.
+
+        A missing or wrong setting stops the app at the start. The host's log then has one sentence that names the
+        setting and says what it takes; it never shows the value. A name that begins with `SMS_` and is not in this
+        table stops the app as well, so that a typing error does not go unnoticed.
+        """,
+        _table(("Setting", "What it does", "Default"), rows),
+        """
+        ## Which go together
+
+        - ACS: `ACS_CONNECTION_STRING`, or `ACS_ENDPOINT` for managed identity. One of them must be set.
+        - Storage: `AzureWebJobsStorage`, or `AzureWebJobsStorage__accountName` (or `…__tableServiceUri`) for managed
+          identity. One of them must be set. The Functions host reads these as well.
+        - `SMS_DEFAULT_SENDER` must be one of `SMS_SENDERS`.
+        - `SMS_RELAY_TOPIC_ENDPOINT` alone uses managed identity; with `SMS_RELAY_TOPIC_KEY` it uses the key.
+
+        ## SMS_SENDERS
+
+        A JSON list. For example:
+
+        ```json
+        [
+          {"sender": "+18005550100", "type": "tollFree"},
+          {"sender": "12345", "type": "shortCode"},
+          {"sender": "CONTOSO", "type": "alphanumeric"}
+        ]
+        ```
+
+        `optOuts` says who answers STOP and START, `carrier` or `app`. Left out, it is `carrier` for `tollFree` and
+        `app` for all others. Whoever answers, the app records the opt-out. An alphanumeric sender cannot be answered,
+        so the app never sends it a keyword reply.
+        """,
+    )
+
+
+def error_codes_page() -> str:
+    """Return docs/error-codes.md: HTTP errors, reasons of messages, delivery codes."""
+    errors = [(f"`{one.code}`", one.status, one.repeat, one.meaning) for one in error_codes()]
+    return _page(
+        "Error codes and reasons",
+        """
+        Three kinds of code, each a contract: a code does not change its meaning.
+
+        - An **error code** says why a request failed. See [the shape of errors](api.md#errors).
+        - A **reason** says why a message is in the state that it is in.
+        - A **delivery code** is the carrier's own, as it came in a delivery report.
+
+        ## Error codes
+
+        In the body at `error.code` and in the header `x-ms-error-code`; where several things are wrong, also at
+        `error.details[].code`. A code without a status occurs in details only. "Repeat" tells whether the same
+        request may succeed later.
+        """,
+        _table(("Code", "Status", "Repeat", "What it says"), errors),
+        """
+        ## Reasons
+
+        `reason.kind` sorts them:
+        """,
+        "\n".join(f"- `{kind.value}`: {words}" for kind, words in _KINDS.items()),
+        _table(("Reason", "Kind", "Meaning", "What to do"), _reason_rows()),
+        """
+        ## Delivery codes
+
+        What a delivery report's code makes of the message. A code that is not in the table keeps its number and is
+        treated as 9999. "Send again" tells whether the same text may get through later without arriving twice; the app
+        itself never sends again.
+        """,
+        _table(("Code", "State", "Reason", "Send again", "Counts as an opt-out"), _delivery_rows()),
+    )
+
+
+PAGES: Mapping[str, Callable[[], str]] = {"settings.md": settings_page, "error-codes.md": error_codes_page}
+
+
+def stale_pages() -> list[str]:
+    """Return the names of the pages that are not as the code would have them."""
+    return [name for name, page in PAGES.items() if _read(DOCS / name) != page()]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the pages; with `--check`, write nothing and return 1 if one is stale."""
+    parser = argparse.ArgumentParser(prog="python docs/generate.py", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is stale")
+    stale = stale_pages()
+    if parser.parse_args(arguments).check:
+        for name in stale:
+            sys.stderr.write(f"docs/{name} is stale: run `python docs/generate.py`.\n")
+        return int(bool(stale))
+    for name in stale:
+        (DOCS / name).write_text(PAGES[name](), "utf-8")
+        sys.stdout.write(f"docs/{name} written\n")
+    return 0
+
+
+def _reason_rows() -> Iterable[tuple[str, ...]]:
+    used = reasons_in_use()
+    for info in REASONS.values():
+        mark = "" if info.code in used else " Not used yet."
+        yield f"`{info.code.value}`", info.kind.value, info.meaning + mark, info.advice
+
+
+def _delivery_rows() -> Iterable[tuple[str, ...]]:
+    for row in DELIVERY_CODES.values():
+        reason = f"`{row.reason.value}`" if row.reason else ""
+        yield row.code, row.outcome.value, reason, _yes(row.retryable), _yes(row.suppresses)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else ""
+
+
+def _default(name: str, value: object) -> str:
+    if name in LEAST:
+        return "**required**" + (f", or `{_INSTEAD[name]}`" if name in _INSTEAD else "")
+    return "none" if value == "" else f"`{value}`"
+
+
+def _page(title: str, *parts: str) -> str:
+    made = "<!-- Made by `python docs/generate.py` from the code. Do not edit. -->"
+    return "\n\n".join([made, f"# {title}", *(_unindented(part) for part in parts)]) + "\n"
+
+
+def _unindented(part: str) -> str:
+    return "\n".join(line.removeprefix("        ") for line in part.strip("\n").rstrip().splitlines())
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def _read(page: Path) -> str:
+    return page.read_text("utf-8") if page.exists() else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
