@@ -8,14 +8,13 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from aiohttp import web
 
 from local.host.errors import StartError
 from local.host.indexing import Function
 
-Level = Literal["anonymous", "function", "admin", "system"]
 EVENT_GRID_KEY = "eventgrid_extension"
 
 

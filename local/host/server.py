@@ -183,8 +183,7 @@ class Server:
         """Stop taking work, let the calls under way finish for the grace period, and release what is left."""
         for task in self._tasks:
             task.cancel()
-        await self._runner.cleanup()
-        await self._parts.invoker.finish(self._grace)
+        await asyncio.gather(self._runner.cleanup(), self._parts.invoker.finish(self._grace))
         for task in self._tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
@@ -114,8 +113,3 @@ def apply(local: LocalSettings, environment: MutableMapping[str, str], authority
     if runtime.lower() != "python":
         raise StartError(f"FUNCTIONS_WORKER_RUNTIME is '{runtime}', and this host runs only 'python'.")
     return Settings.from_environment(environment)
-
-
-def load(app_dir: Path, authority: str) -> Settings:
-    """Read and apply the settings of the app in `app_dir` to this process."""
-    return apply(read_local_settings(app_dir), os.environ, authority)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -21,6 +20,7 @@ from local.host.indexing import index
 from local.host.keys import Keys
 from local.host.server import Address, Frontend, Server, assemble
 from local.host.settings import Settings
+from tests.support.programs import clean_environment
 
 PROJECT = Path(__file__).parents[3]
 
@@ -106,12 +106,6 @@ def write_app(folder: Path, source: str, *, host_json: str = '{"version": "2.0"}
     return folder
 
 
-def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment for a host of its own: this one, without settings of other apps."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AzureWebJobs", "FUNCTIONS_"))}
-    return {**kept, **(extra or {})}
-
-
 def command(app: Path, *options: str) -> list[str]:
     """Return the command line of a host on a free port."""
     return [sys.executable, "-m", "local.host", "--app", str(app), "--port", "0", *options]
@@ -146,7 +140,7 @@ class HostProcess:
 def host_process(app: Path, *options: str, extra: Mapping[str, str] | None = None) -> Iterator[HostProcess]:
     """Start a host, wait until it is ready, and kill it at the end if it still runs."""
     with Popen(
-        command(app, *options), cwd=PROJECT, env=environment(extra), stdout=PIPE, stderr=None, text=True
+        command(app, *options), cwd=PROJECT, env=clean_environment(**(extra or {})), stdout=PIPE, stderr=None, text=True
     ) as process:
         host = HostProcess(process)
         try:
@@ -162,7 +156,7 @@ async def run_to_end(app: Path, *options: str, extra: Mapping[str, str] | None =
     process = await asyncio.create_subprocess_exec(
         *command(app, *options),
         cwd=PROJECT,
-        env=environment(extra),
+        env=clean_environment(**(extra or {})),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from local.host.__main__ import _host_json
 from local.host.errors import StartError
 from local.host.host_json import HostJson, HttpOptions, QueueOptions, read_host_json
 
@@ -98,3 +99,9 @@ def test_a_wrong_value_stops_the_host_with_one_sentence(tmp_path: Path, content:
 def test_a_folder_without_host_json_is_said_to_be_one(tmp_path: Path) -> None:
     with pytest.raises(StartError, match=r"no host\.json"):
         read_host_json(tmp_path, {})
+
+
+def test_the_option_max_polling_ms_counts_before_host_json(tmp_path: Path) -> None:
+    _read(tmp_path, {"extensions": {"queues": {"maxPollingInterval": "00:00:30"}}})
+    assert _host_json(tmp_path, 250).queues.max_polling_interval == timedelta(milliseconds=250)
+    assert _host_json(tmp_path, None).queues.max_polling_interval == timedelta(seconds=30)
