@@ -12,6 +12,7 @@ from aiohttp import web
 
 from local.carrier.app import build
 from local.carrier.carrier import Config
+from local.carrier.senders import DEFAULT_SENDERS, Sender, parse_sender
 
 STOP_WITHIN_S = 2.0
 
@@ -19,7 +20,9 @@ STOP_WITHIN_S = 2.0
 def main() -> int:
     """Read the command line, serve, and return the exit code."""
     arguments = _parser().parse_args()
-    config = Config(arguments.functions_url, arguments.functions_key, arguments.state)
+    config = Config(
+        arguments.functions_url, arguments.functions_key, arguments.state, tuple(arguments.sender or DEFAULT_SENDERS)
+    )
     try:
         asyncio.run(_serve(config, arguments.host, arguments.port))
     except OSError as error:
@@ -39,7 +42,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--functions-url", help="base address of the functions host; without it events go nowhere")
     parser.add_argument("--functions-key", help="system key of the functions' Event Grid webhook, when it asks for one")
     parser.add_argument("--state", type=Path, metavar="DIR", help="folder for dead letters, written as files")
+    parser.add_argument(
+        "--sender",
+        action="append",
+        type=_sender,
+        metavar="VALUE:TYPE[:OPT-OUTS]",
+        help="a sender to own instead of the defaults, repeatable: type tollFree, shortCode or alphanumeric; "
+        "opt-outs handled by carrier, service or none",
+    )
     return parser
+
+
+def _sender(written: str) -> Sender:
+    try:
+        return parse_sender(written)
+    except ValueError:
+        raise argparse.ArgumentTypeError("write it like 67890:shortCode or 67890:shortCode:service") from None
 
 
 async def _serve(config: Config, host: str, port: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from local.carrier.clock import ScaledClock
 
-BATCH = 200
+BATCH = 100
 """Actions run before other tasks get their turn."""
 
 

@@ -88,9 +88,9 @@ _SPECIAL = (
         first_time_only=True,
     ),
     Magic("9001", "delivered, but no report ever comes (5002 when the request sets a report timeout)", reported=False),
-    Magic("9002", "delivered, the report comes late (`lateReportSeconds`)", late=True),
+    Magic("9002", "delivered, the report comes late (lateReportSeconds)", late=True),
     Magic("9003", "delivered, the report comes before the answer to the request", before_answer=True),
-    Magic("2100", "delivered, in the words `No error.` without a code", details="No error."),
+    Magic("2100", "delivered, in words without a code: No error.", details="No error."),
     Magic(
         "4107",
         "the recipient has opted out, in words without a code",
@@ -104,9 +104,14 @@ _SPECIAL = (
         details="ErrorCode: 5002. ErrorMessage: Message Delivery Timeout",
     ),
 )
+
+
+def _outcome(code: DeliveryCode) -> str:
+    return "reported Delivered" if code.code == DELIVERED else f"reported Failed: {code.meaning}"
+
+
 MAGIC = {
-    magic.suffix: magic
-    for magic in (*(Magic(code.code, f"report: {code.meaning}", code.code) for code in _CODES), *_SPECIAL)
+    magic.suffix: magic for magic in (*(Magic(code.code, _outcome(code), code.code) for code in _CODES), *_SPECIAL)
 }
 ORDINARY = Magic("", "delivered")
 

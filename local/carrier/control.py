@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -15,7 +16,7 @@ from local.carrier.events import Json
 from local.carrier.keys import CARRIER
 from local.carrier.phone_numbers import is_e164
 
-CHUNK = 500
+CHUNK = 200
 """Items written at once, so that a long list does not keep other requests waiting."""
 
 Item = TypeVar("Item")
@@ -180,6 +181,7 @@ async def _listed(request: web.Request, items: Sequence[Item], view: Callable[[I
     for start in range(0, len(items), CHUNK):
         text = ", ".join(json.dumps(view(item)) for item in items[start : start + CHUNK])
         await response.write((", " if start else "").encode() + text.encode())
+        await asyncio.sleep(0)
     await response.write(b"]}")
     await response.write_eof()
     return response

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
+# A hundred recipients of a request carry the same date, and strptime is slow.
+@lru_cache(maxsize=256)
 def parse_http_date(value: str) -> datetime | None:
     """Return the moment of `Tue, 26 Mar 2019 16:06:51 GMT`, or None when it is not of that form."""
     try:

@@ -55,6 +55,7 @@ class EventGrid:
         self._webhooks = Webhooks()
         self._jobs: asyncio.Queue[tuple[Job, Subscription]] = asyncio.Queue()
         self._unready = asyncio.Event()
+        self._epoch = 0
 
     def raise_event(self, event: Event) -> None:
         """Record an event and deliver it, late or twice as the switches for trouble say."""
@@ -62,15 +63,15 @@ class EventGrid:
         if subscription is None:
             return
         trouble = self._switches.trouble
-        self._submit(Job(record), subscription, held=self._chance("disordered", trouble.disordered_events))
+        self._submit(Job(record, self._epoch), subscription, held=self._chance("disordered", trouble.disordered_events))
         if self._chance("duplicate", trouble.duplicate_events):
-            self._submit(Job(record, copy=True), subscription, held=True)
+            self._submit(Job(record, self._epoch, copy=True), subscription, held=True)
 
     async def raise_at_once(self, event: Event) -> None:
         """Record an event and return when the first attempt to deliver it is over."""
         record, subscription = self._record(event)
         if subscription is not None:
-            await self._work(Job(record), subscription)
+            await self._work(Job(record, self._epoch), subscription)
 
     def redeliver(self, event_id: str, times: int) -> bool:
         """Deliver a past event again, so many times; False when it is unknown or nobody subscribes to it."""
@@ -79,7 +80,7 @@ class EventGrid:
         if record is None or subscription is None:
             return False
         for _ in range(times):
-            self._submit(Job(record, copy=True), subscription)
+            self._submit(Job(record, self._epoch, copy=True), subscription)
         return True
 
     def renew(self) -> None:
@@ -90,6 +91,7 @@ class EventGrid:
 
     def clear(self) -> None:
         """Forget all events, also those that wait; the subscriptions stay."""
+        self._epoch += 1
         self.log.clear()
         while not self._jobs.empty():
             self._jobs.get_nowait()
@@ -148,17 +150,14 @@ class EventGrid:
         self._changes.bump()
 
     def _conclude(self, job: Job, subscription: Subscription, attempt: Attempt) -> None:
-        record = job.record
         if attempt.http_status in ACCEPTED:
-            record.state = DeliveryState.DELIVERED
-        elif not job.copy and self._is_wanted(record):
-            self._retry(record, subscription, attempt)
+            job.record.state = DeliveryState.DELIVERED
+        # A copy may have been taken meanwhile, or a reset may have ended the epoch: then nothing is left to do.
+        elif not job.copy and job.epoch == self._epoch and job.record.state is DeliveryState.PENDING:
+            self._retry(job, subscription, attempt)
 
-    def _is_wanted(self, record: EventRecord) -> bool:
-        """Tell whether the event is neither delivered by a copy nor forgotten by a reset."""
-        return record.state is DeliveryState.PENDING and self.log.get(record.event.id) is record
-
-    def _retry(self, record: EventRecord, subscription: Subscription, attempt: Attempt) -> None:
+    def _retry(self, job: Job, subscription: Subscription, attempt: Attempt) -> None:
+        record = job.record
         delay = retry_delay_s(record.tries)
         if attempt.http_status in NEVER_RETRIED:
             self._give_up(record, reason_for(attempt.http_status or 0))
@@ -167,7 +166,7 @@ class EventGrid:
         elif self._clock.now() - record.raised_s + delay > TIME_TO_LIVE_S:
             self._give_up(record, "TimeToLiveExceeded")
         else:
-            self._agenda.after(delay, lambda: self._submit(Job(record), subscription))
+            self._agenda.after(delay, lambda: self._submit(job, subscription))
 
     def _give_up(self, record: EventRecord, reason: str) -> None:
         record.state = DeliveryState.DEAD_LETTERED

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from local.carrier.phone_numbers import is_sender
+
 
 class SenderType(StrEnum):
     """The kinds of sender that the stand-in knows."""
@@ -55,6 +57,18 @@ DEFAULT_SENDERS = (
     Sender("12345", SenderType.SHORT_CODE),
     Sender("CONTOSO", SenderType.ALPHANUMERIC),
 )
+
+
+def parse_sender(written: str) -> Sender:
+    """Read `12345:shortCode` or `12345:shortCode:service`; without the last part nobody handles opt-outs.
+
+    Raises:
+        ValueError: not of that form, or no such type or handler.
+    """
+    value, kind, *handler = written.split(":")
+    if not is_sender(value) or len(handler) > 1:
+        raise ValueError(written)
+    return Sender(value, SenderType(kind), OptOutHandler(handler[0]) if handler else OptOutHandler.NONE)
 
 
 class Senders:

@@ -19,9 +19,10 @@ class SubscriptionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An event to deliver; a `copy` is a further delivery of it, which is tried once and never again."""
+    """An event to deliver in an epoch, which a reset ends; a `copy` is a further delivery, tried once only."""
 
     record: EventRecord
+    epoch: int
     copy: bool = False
 
 

@@ -22,6 +22,7 @@ from azure.core.credentials import AzureKeyCredential
 from local.carrier.app import build
 from local.carrier.carrier import ACCESS_KEY, Carrier, Config
 from local.carrier.keys import CARRIER
+from local.carrier.senders import DEFAULT_SENDERS, Sender
 from local.carrier.signatures import hash_of, sign
 from tests.support.waiting import eventually
 
@@ -210,18 +211,21 @@ def addressee(to: str, request_id: str | None = None) -> dict[str, str]:
 
 @asynccontextmanager
 async def running(
-    receiver: Receiver | None = None, state_folder: Path | None = None, functions_key: str | None = None
+    receiver: Receiver | None = None,
+    state_folder: Path | None = None,
+    functions_key: str | None = None,
+    senders: tuple[Sender, ...] = DEFAULT_SENDERS,
 ) -> AsyncIterator[Stand]:
     """Run a carrier, and the receiver as its functions host when there is one."""
     async with aiohttp.ClientSession() as http:
         if receiver is None:
-            app = build(Config(state_folder=state_folder))
+            app = build(Config(state_folder=state_folder, senders=senders))
             async with TestServer(app, host="127.0.0.1") as server:
                 yield Stand(server, app, http)
             return
         async with TestServer(receiver.application(), host="127.0.0.1") as functions:
             url = f"http://127.0.0.1:{functions.port}"
-            app = build(Config(url, functions_key, state_folder))
+            app = build(Config(url, functions_key, state_folder, senders))
             async with TestServer(app, host="127.0.0.1") as server:
                 yield Stand(server, app, http)
 

@@ -250,3 +250,12 @@ async def test_a_reset_forgets_what_waits_to_be_tried_again(subscribed: Stand, r
     await subscribed.inbound("kept")
     await eventually(lambda: len(receiver.texts()) == 2)
     assert [event["data"]["message"] for event in receiver.texts()] == ["lost", "kept"]
+
+
+async def test_an_event_that_is_no_longer_listed_is_still_tried_again(subscribed: Stand, receiver: Receiver) -> None:
+    receiver.status = lambda count: 500 if count == 1 else 200
+    await subscribed.inbound("Hi")
+    await eventually(lambda: subscribed.carrier.grid.log.all()[0].attempts)
+    subscribed.carrier.grid.log.clear()
+    await subscribed.trouble(timeScale=FAST)
+    await eventually(lambda: len(receiver.texts()) == 2)

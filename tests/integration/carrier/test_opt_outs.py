@@ -7,8 +7,8 @@ import json
 import pytest
 
 from local.carrier.opt_outs import START_REPLY, STOP_REPLY, Action, action_of
-from local.carrier.senders import OptOutHandler, Sender, SenderType
-from tests.integration.carrier.harness import PERSON, SHORT_CODE, TOLL_FREE, Json, Stand
+from local.carrier.senders import OptOutHandler, Sender, SenderType, parse_sender
+from tests.integration.carrier.harness import PERSON, SHORT_CODE, TOLL_FREE, Json, Stand, running
 
 API = "api-version=2026-01-23"
 
@@ -149,3 +149,30 @@ async def test_an_operation_needs_a_signature_an_owned_sender_and_recipients(sta
 
 async def test_there_is_no_other_operation(stand: Stand) -> None:
     assert (await stand.signed("POST", f"/sms/optouts:list?{API}", b"{}")).status == 404
+
+
+async def test_the_service_answers_and_lists_for_a_short_code_that_it_manages() -> None:
+    async with running(senders=(MANAGED,)) as stand:
+        await stand.inbound("Unsubscribe", sender="67890")
+        assert [one["text"] for one in await thread(stand)] == ["Unsubscribe", STOP_REPLY]
+        assert (await end_of(stand, sender="67890")).startswith("4007")
+        await operate(stand, "remove", PERSON, sender="67890")
+        assert await end_of(stand, sender="67890") == "2000: No Error"
+
+
+@pytest.mark.parametrize(
+    ("written", "sender"),
+    [
+        ("67890:shortCode:service", MANAGED),
+        ("+18885550111:tollFree:carrier", Sender("+18885550111", SenderType.TOLL_FREE, OptOutHandler.CARRIER)),
+        ("FABRIKAM:alphanumeric", Sender("FABRIKAM", SenderType.ALPHANUMERIC)),
+    ],
+)
+def test_a_sender_is_read_from_the_command_line(written: str, sender: Sender) -> None:
+    assert parse_sender(written) == sender
+
+
+@pytest.mark.parametrize("written", ["67890", "67890:longCode", "67890:shortCode:me", "+1:tollFree", "1:2:3:4", ""])
+def test_a_badly_written_sender_is_refused(written: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the message is argparse's business
+        parse_sender(written)
