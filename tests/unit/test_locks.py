@@ -44,6 +44,7 @@ def test_app_needs_few_packages_directly() -> None:
         "azure-eventgrid",
         "azure-functions",
         "azure-identity",
+        "azure-storage-queue",
         "phonenumbers",
         "pydantic",
     }
