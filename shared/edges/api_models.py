@@ -143,8 +143,8 @@ class MessageAnswer(Out):
         outbound = message.direction is Direction.OUTBOUND
         ends = (message.sender, message.recipient) if outbound else (message.recipient, message.sender)
         return cls(
-            id=message.key.id,
-            conversation_id=message.key.partition,
+            id=message.id,
+            conversation_id=message.conversation,
             direction=message.direction.value,
             sender=ends[0],
             to=ends[1],

@@ -2,7 +2,8 @@
 
     SmsError
     ├── InvalidRequest            400  the request is wrong as written
-    │   └── InvalidPhoneNumber    400  a number is not one, or cannot be texted
+    │   ├── InvalidPhoneNumber    400  a number is not one, or cannot be texted
+    │   └── MissingPlaceholder    400  a recipient has no value for a placeholder of the text
     ├── NotFound                  404
     ├── Conflict                  409  an idempotency key was used for another request, or is in use
     ├── PreconditionFailed        412  an If-Match that no longer matches
@@ -71,6 +72,12 @@ class InvalidPhoneNumber(InvalidRequest):
     """A number is not a phone number, or is of a kind that cannot be texted."""
 
     code = "InvalidPhoneNumber"
+
+
+class MissingPlaceholder(InvalidRequest):
+    """A recipient has no value for a placeholder of the text."""
+
+    code = "MissingPlaceholder"
 
 
 class NotFound(SmsError):

@@ -19,7 +19,7 @@ _LATEST_MS = 10**14 - 1
 _HOUR_MS = 3_600_000
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _ID = re.compile(r"([0-9a-f]{32})\.(\d{14}-[A-Za-z0-9_-]{1,100})")
-_TAG = re.compile(rf"(\d{{14}})-({_UUID})")
+_TAG = re.compile(rf"(\d{{14}})-({_UUID})(-b)?")
 _SAFE_MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -68,6 +68,11 @@ def send_id(idempotency_key: str) -> UUID:
     return uuid5(_NAMESPACE, idempotency_key)
 
 
+def block_id(campaign_id: str, block: int) -> UUID:
+    """Return the id of a block of a campaign."""
+    return uuid5(_NAMESPACE, f"campaign:{campaign_id}:{block}")
+
+
 @dataclass(frozen=True, slots=True)
 class MessageKey:
     """Where a message is stored; its public id is both keys."""
@@ -94,10 +99,8 @@ class MessageKey:
     @classmethod
     def outbound(cls, send: Send, sender: str, recipient: str) -> MessageKey:
         """Return the key of the message of this request to this recipient."""
-        return cls(
-            conversation_id(sender, recipient),
-            f"{newest_first(send.accepted_ms)}-{send.repeatability_id(recipient)}",
-        )
+        partition = send.block_partition if send.block else conversation_id(sender, recipient)
+        return cls(partition, f"{newest_first(send.accepted_ms)}-{send.repeatability_id(recipient)}")
 
     @classmethod
     def inbound(cls, sender: str, recipient: str, received_ms: int, carrier_message_id: str) -> MessageKey:
@@ -109,15 +112,25 @@ class MessageKey:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """One accepted request: its id and when it was accepted."""
+    """One accepted request: its id and when it was accepted.
+
+    A campaign is cut into blocks (`block`), whose messages share a partition, so that a hundred of them can be
+    written at once; all other messages are in the partition of their conversation.
+    """
 
     id: UUID
     accepted_ms: int
+    block: bool = False
 
     @property
     def tag(self) -> str:
         """Return the tag that goes to ACS and comes back in delivery reports."""
-        return f"{newest_first(self.accepted_ms)}-{self.id}"
+        return f"{newest_first(self.accepted_ms)}-{self.id}{'-b' if self.block else ''}"
+
+    @property
+    def block_partition(self) -> str:
+        """Return the partition of the messages of a block."""
+        return digest("block", str(self.id))
 
     def repeatability_id(self, recipient: str) -> str:
         """Return the id under which ACS knows a repeat of this request to this recipient."""
@@ -127,4 +140,4 @@ class Send:
     def from_tag(cls, tag: str) -> Send | None:
         """Return the request that a tag names, None if the tag is not of ours."""
         match = _TAG.fullmatch(tag)
-        return cls(UUID(match[2]), ms_of(match[1])) if match else None
+        return cls(UUID(match[2]), ms_of(match[1]), match[3] is not None) if match else None

@@ -16,33 +16,45 @@ class State(StrEnum):
     """Where a message is. An inbound text is `received`, and stays so."""
 
     RECEIVED = "received"
+    SCHEDULED = "scheduled"
     QUEUED = "queued"
     SENDING = "sending"
     SENT = "sent"
     UNKNOWN = "unknown"
     SUPPRESSED = "suppressed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
     FAILED = "failed"
     DELIVERED = "delivered"
 
 
 _RANK = {state: rank for rank, state in enumerate(State)}
 
-ENDS = frozenset({State.UNKNOWN, State.SUPPRESSED, State.FAILED, State.DELIVERED})
+ENDS = frozenset(state for state in State if _RANK[state] >= _RANK[State.UNKNOWN])
+WAITING = frozenset({State.SCHEDULED, State.QUEUED})
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing heard of a message: its state at a time (ms since 1970, UTC), why, and the carrier's own code."""
+    """One thing heard of a message: its state at a time (ms since 1970, UTC), why, and the carrier's own code.
+
+    `round` counts how often the message had to wait again because the carrier took nothing.
+    """
 
     state: State
     at_ms: int
     reason: str = ""
     code: str = ""
+    round: int = 0
 
     @property
-    def order(self) -> tuple[int, int, str, str]:
-        """Return what steps are compared by: the state first, then the later, then by name to leave no tie."""
-        return (_RANK[self.state], self.at_ms, self.reason, self.code)
+    def order(self) -> tuple[int, int, int, int, str, str]:
+        """Return what steps are compared by.
+
+        Before the carrier has it, the later round wins; after that the state, then the later, then the name.
+        """
+        gone = self.state is not State.RECEIVED and _RANK[self.state] >= _RANK[State.SENT]
+        return (gone, 0 if gone else self.round, _RANK[self.state], self.at_ms, self.reason, self.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +74,20 @@ class History:
 
     def to_json(self) -> str:
         """Return the history as it is stored."""
-        return json.dumps([[s.state.value, s.at_ms, s.reason, s.code] for s in self.steps], separators=(",", ":"))
+        return json.dumps(
+            [[s.state.value, s.at_ms, s.reason, s.code, s.round] for s in self.steps], separators=(",", ":")
+        )
 
     @classmethod
     def from_json(cls, stored: str) -> History:
         """Return the history that `to_json` wrote."""
-        return cls(tuple(Step(State(state), at, reason, code) for state, at, reason, code in json.loads(stored)))
+        return cls(tuple(Step(State(state), *rest) for state, *rest in json.loads(stored)))
 
 
 def _merged(steps: Iterable[Step]) -> tuple[Step, ...]:
     latest: dict[tuple[State, str, str], Step] = {}
     for step in steps:
         kind = (step.state, step.reason, step.code)
-        if kind not in latest or latest[kind].at_ms < step.at_ms:
+        if kind not in latest or (latest[kind].round, latest[kind].at_ms) < (step.round, step.at_ms):
             latest[kind] = step
     return tuple(sorted(latest.values(), key=lambda step: (step.at_ms, step.order)))

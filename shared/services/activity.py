@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from shared.ports.tables import Entity, EntityChanged, EntityExists, Page, Range, Table, Value, Write, scan
-from shared.rules.ids import MessageKey, hour_partition, ms_of, newest_first
+from shared.rules.ids import hour_partition, ms_of, newest_first
 from shared.rules.states import State, Step
 from shared.services.messages import Message
 
@@ -45,6 +45,7 @@ class Activity:
     tag: str = ""
     segments: int = 0
     keyword: str = ""
+    campaign: str = ""
     etag: str = ""
 
     @property
@@ -57,23 +58,19 @@ class Activity:
         """Return the partition: the hour in which it happened."""
         return hour_partition(self.at_ms)
 
-    @property
-    def message_key(self) -> MessageKey:
-        """Return the key of the message that this row stands for."""
-        return MessageKey(self.conversation, self.row)
-
     @classmethod
     def of(cls, message: Message) -> Activity:
         """Return the activity that stands for a message."""
         return cls(
             kind=Kind(message.direction.value),
             row=message.key.row,
-            conversation=message.key.partition,
+            conversation=message.conversation,
             sender=message.sender,
             step=message.history.current,
             tag=message.tag,
             segments=message.segments,
             keyword=message.keyword,
+            campaign=message.campaign,
         )
 
 
@@ -151,13 +148,21 @@ def _to_entity(activity: Activity) -> Entity:
         "stateMs": activity.step.at_ms,
         "reason": activity.step.reason,
         "code": activity.step.code,
+        "round": activity.step.round,
+        "campaign": activity.campaign,
     }
     return Entity(activity.partition, activity.row, values, activity.etag)
 
 
 def _from_entity(entity: Entity) -> Activity:
     values: Mapping[str, Value] = entity.values
-    step = Step(State(str(values["state"])), int(values["stateMs"]), str(values["reason"]), str(values["code"]))
+    step = Step(
+        State(str(values["state"])),
+        int(values["stateMs"]),
+        str(values["reason"]),
+        str(values["code"]),
+        int(values["round"]),
+    )
     return Activity(
         kind=Kind(str(values["kind"])),
         row=entity.row,
@@ -167,5 +172,6 @@ def _from_entity(entity: Entity) -> Activity:
         tag=str(values["tag"]),
         segments=int(values["segments"]),
         keyword=str(values["keyword"]),
+        campaign=str(values["campaign"]),
         etag=entity.etag,
     )

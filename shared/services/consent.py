@@ -52,7 +52,7 @@ def opt_out_by(message: Message, scope: str) -> Change:
 
 def _change_by(message: Message, scope: str, consent: Consent) -> Change:
     return Change(
-        id=message.key.id,
+        id=message.id,
         recipient=message.recipient,
         scopes=(scope,),
         consent=consent,

@@ -88,6 +88,7 @@ class DeliveryReports:
         step = Step(_STATES[code.outcome], report.received_ms, code.reason or "", code.code)
         settled = await self._messages.settle(message, step, report.message_id)
         await self._activity.merge(Activity.of(settled))
+        await self._messages.copy_to_conversation(settled)
         return settled
 
     async def _record_opt_out(self, report: DeliveryReport, sender: str) -> Applied:

@@ -1,52 +1,46 @@
-"""Dispatch: from claimed rows to what ACS said of each, for one text to up to 100 recipients.
+"""Dispatch: doing a batch, from its due time to what the carrier said of each message.
 
-The order of things keeps the promises. Opt-outs are read first, then rows are claimed as `sending`, so that a crash
-leaves a trace; if the claim took long, one query tells who may have left meanwhile, so that what is known is never
-old when the request goes out (invariant I1). The ids on the wire come from the request's key and the recipient: when
-a worker died between the claim and the answer, the next one repeats the call with the same ids, which ACS answers for
-the first (I2). Past the repeat window nobody knows, and the message stays `unknown` until a report settles it.
+The order of things keeps the promises. Room is reserved on the sender's schedule (invariant I4). Opt-outs are read,
+then rows are claimed as `sending`, so that a crash leaves a trace; if the claim took long, opt-outs are asked for
+again, so that what is known is never old when the request goes out (I1). The ids on the wire come from the request's
+key and the recipient: when a worker died between the claim and the answer, the next one repeats the call with the
+same ids, which ACS answers for the first (I2). Past the repeat window nobody knows, and the message stays `unknown`
+until a report settles it. What cannot go now waits in the queue, and a timer looks after what the queue loses (I7).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+import json
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from shared.ports.carrier import Addressee, Carrier, SendRequest, SendResult
 from shared.ports.clock import Clock
-from shared.rules.errors import (
-    CarrierRefused,
-    CarrierSilent,
-    CarrierThrottled,
-    CarrierUnavailable,
-    SmsError,
-    StorageUnavailable,
-)
-from shared.rules.ids import Send, from_ms, recipient_key, to_ms
+from shared.ports.queue import Queue
+from shared.rules.errors import CarrierRefused, CarrierThrottled, SmsError, StorageUnavailable
+from shared.rules.ids import to_ms
 from shared.rules.reasons import Reason
-from shared.rules.states import History, State, Step
+from shared.rules.states import State, Step
 from shared.services.activity import Activity, ActivityLog
+from shared.services.batches import Batch, Batches
+from shared.services.departure import NOTHING_SENT, Departure, Settlement, reason_of
+from shared.services.fence import Fence, Reading
 from shared.services.messages import Message, Messages
-from shared.services.opt_outs import OptOuts
+from shared.services.pacer import Pacer
+from shared.services.senders import Senders
 
 FENCE_MAX_AGE = timedelta(milliseconds=500)
 _FENCE_TRIES = 4
-_NOTHING_SENT: dict[type[SmsError], Reason] = {
-    CarrierRefused: Reason.CARRIER_REFUSED,
-    CarrierThrottled: Reason.CARRIER_THROTTLED,
-    CarrierUnavailable: Reason.CARRIER_UNAVAILABLE,
-}
-NOTHING_SENT = tuple(_NOTHING_SENT)
-
-
-class StillOpen(Exception):
-    """ACS took nothing this time, but an earlier worker may have handed it over: to be repeated with the same ids."""
-
-    def __init__(self, cause: SmsError) -> None:
-        super().__init__("An earlier attempt has not been settled.")
-        self.cause = cause
+# For how long a caller waits for room on the sender's schedule before the batch goes to the queue.
+_PATIENCE_MS = 1_000
+# How late a reserved moment may be used; later, a new one is reserved.
+_LATEST_MS = 1_000
+# The timer looks after a queued batch this long after it should have gone.
+_OVERDUE_MS = 60_000
+_LONGEST_WAIT_S = 300
+_SOON_MS = 15 * 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,198 +52,207 @@ class _Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fence:
-    """Who has opted out, and when the reading of it began."""
+class _Run:
+    """What is known while a batch is done: who has left, its claims, and the activity rows with their ETags."""
 
-    blocked: frozenset[str]
-    read_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class _Settlement:
-    """A message and the step that it is to take."""
-
-    message: Message
-    step: Step
-    carrier_message_id: str = ""
+    batch: Batch
+    reading: Reading
+    claims: Sequence[_Claim]
+    traces: dict[str, Activity]
 
 
 class Dispatch:
-    """Sends messages of one text and records what became of each."""
+    """Does batches."""
 
     def __init__(
         self,
         *,
         messages: Messages,
         activity: ActivityLog,
-        opt_outs: OptOuts,
-        carrier: Carrier,
+        batches: Batches,
+        fence: Fence,
+        pacer: Pacer,
+        departure: Departure,
+        queue: Queue,
+        senders: Senders,
         clock: Clock,
         repeat_window: timedelta,
     ) -> None:
         self._messages = messages
         self._activity = activity
-        self._opt_outs = opt_outs
-        self._carrier = carrier
+        self._batches = batches
+        self._fence = fence
+        self._pacer = pacer
+        self._departure = departure
+        self._queue = queue
+        self._senders = senders
         self._clock = clock
-        self._repeat_window = repeat_window
+        self._repeat_ms = int(repeat_window.total_seconds() * 1000)
 
-    async def run(self, send: Send, drafts: Sequence[Message], *, fenced: bool = True) -> tuple[Message, ...]:
-        """Send the drafts (state `sending`, one sender and text) and return them as they ended, in their order.
-
-        `fenced=False` is for the one text that a person who opted out still gets: the confirmation.
+    async def run(self, batch: Batch) -> tuple[Message, ...]:
+        """Do a batch that is leased to this worker, as far as it can be done now; return its messages.
 
         Raises:
-            CarrierRefused, CarrierThrottled, CarrierUnavailable: ACS took none of it, and the messages are `failed`.
-            StillOpen: ACS took none of it now, but may have taken some from a worker that died.
-            StorageUnavailable: what became of the messages could not be read or recorded.
+            CarrierRefused: ACS refused it for good, and its messages are `failed`.
+            StorageUnavailable: what became of it could not be read or recorded; it will be taken up again.
         """
-        fence = await self._fence(drafts, fenced=fenced)
-        claims, traces = await self._claim(drafts, fence)
-        due, late = await self._due(claims, fence, fenced=fenced)
+        now_ms = self._now_ms()
+        if batch.due_ms > now_ms:
+            return await self._postpone(batch, Step(State.SCHEDULED, now_ms), batch.due_ms)
+        batch = await self._with_room(batch)
+        if batch.go_ms - now_ms > _PATIENCE_MS:
+            return await self._postpone(batch, Step(State.QUEUED, now_ms, round=batch.round), batch.go_ms)
+        await self._clock.sleep(max(0, batch.go_ms - now_ms) / 1000)
+        return await self._depart(batch)
+
+    async def wake(self, batch: Batch) -> None:
+        """Put a batch that is due into the queue, and look at it again if nothing comes of it."""
+        at_ms = max(batch.due_ms, batch.go_ms, self._now_ms())
+        if await self._batches.keep(replace(batch, wake_ms=at_ms + _OVERDUE_MS)):
+            await self._enqueue(batch, at_ms)
+
+    async def _with_room(self, batch: Batch) -> Batch:
+        if batch.go_ms and self._now_ms() - batch.go_ms <= _LATEST_MS:
+            return batch
+        sender = self._senders.choose(batch.sender)
+        go_ms = await self._pacer.reserve(sender.pace_key, sender.rate, len(batch.recipients))
+        return replace(batch, go_ms=go_ms)
+
+    async def _postpone(self, batch: Batch, step: Step, until_ms: int) -> tuple[Message, ...]:
+        drafts = [batch.draft(recipient, step) for recipient in batch.recipients]
+        stored, _ = await asyncio.gather(
+            asyncio.gather(*(self._messages.claim(draft) for draft in drafts)),
+            self._activity.record([Activity.of(draft) for draft in drafts]),
+        )
+        await self._put_back(batch, until_ms)
+        return tuple(message for message, _ in stored)
+
+    async def _put_back(self, batch: Batch, until_ms: int) -> None:
+        soon = until_ms - self._now_ms() <= _SOON_MS
+        wake_ms = until_ms + _OVERDUE_MS if soon else until_ms - _OVERDUE_MS
+        kept = await self._batches.keep(replace(batch, wake_ms=wake_ms, lease_ms=0))
+        if kept and soon:
+            await self._enqueue(kept, until_ms)
+
+    async def _enqueue(self, batch: Batch, at_ms: int) -> None:
+        delay_s = -(-max(0, at_ms - self._now_ms()) // 1000)
+        body = json.dumps({"batchPartition": batch.partition, "batchRow": batch.row})
+        await self._queue.put(body, delay_s=delay_s)
+
+    async def _depart(self, batch: Batch) -> tuple[Message, ...]:
+        if batch.not_after_ms and self._now_ms() > batch.not_after_ms:
+            return await self._expire(batch)
+        run = await self._claim(batch)
+        late, due = await self._sort(run)
         try:
-            results = await self._call(send, [claim.message for claim in due])
+            results = await self._departure.go(batch.send, [claim.message for claim in due])
         except NOTHING_SENT as error:
-            await self._abandon(due, late, traces, error)
-            raise
-        settled = await self._record([*late, *results], traces)
-        return tuple(settled.get(claim.message.key.row, claim.message) for claim in claims)
+            return await self._nothing_sent(run, due, late, error)
+        settled = await self._record(run, [*late, *results])
+        await self._batches.close(batch)
+        return settled
 
-    async def _fence(self, drafts: Sequence[Message], *, fenced: bool) -> _Fence:
-        read_at = self._clock.now()
-        if not fenced:
-            return _Fence(frozenset(), read_at)
-        standings = await asyncio.gather(*(self._opt_outs.standing(draft.recipient) for draft in drafts))
-        pairs = zip(drafts, standings, strict=True)
-        return _Fence(frozenset(d.recipient for d, standing in pairs if standing.blocks(d.sender)), read_at)
+    async def _expire(self, batch: Batch) -> tuple[Message, ...]:
+        step = Step(State.EXPIRED, self._now_ms(), Reason.EXPIRED)
+        drafts = [batch.draft(recipient, step) for recipient in batch.recipients]
+        stored = await asyncio.gather(*(self._messages.claim(draft) for draft in drafts))
+        await self._activity.record([Activity.of(message) for message, _ in stored])
+        await self._batches.close(batch)
+        return tuple(message for message, _ in stored)
 
-    async def _claim(self, drafts: Sequence[Message], fence: _Fence) -> tuple[Sequence[_Claim], dict[str, Activity]]:
-        now_ms = to_ms(self._clock.now())
-        suppressed = History((Step(State.SUPPRESSED, now_ms, Reason.OPTED_OUT),))
-        marked = [
-            replace(draft, history=suppressed)
-            if draft.recipient in fence.blocked
-            else replace(draft, first_sent_ms=now_ms)
-            for draft in drafts
+    async def _claim(self, batch: Batch) -> _Run:
+        reading = await self._read_fence(batch, batch.recipients)
+        now_ms = self._now_ms()
+        sending = Step(State.SENDING, now_ms, round=batch.round)
+        suppressed = Step(State.SUPPRESSED, now_ms, Reason.OPTED_OUT)
+        drafts = [
+            replace(batch.draft(one, suppressed if one in reading.blocked else sending), first_sent_ms=now_ms)
+            for one in batch.recipients
         ]
         stored, traces = await asyncio.gather(
-            asyncio.gather(*(self._messages.put_new(message) for message in marked)),
-            self._activity.record([Activity.of(message) for message in marked]),
+            asyncio.gather(*(self._messages.claim(draft) for draft in drafts)),
+            self._activity.record([Activity.of(draft) for draft in drafts]),
         )
-        claims = [_Claim(message, retaken=not is_new) for message, is_new in stored]
-        return claims, {trace.row: trace for trace in traces}
+        claims = [_Claim(message, retaken) for message, retaken in stored]
+        return _Run(batch, reading, claims, {trace.row: trace for trace in traces})
 
-    async def _due(
-        self, claims: Sequence[_Claim], fence: _Fence, *, fenced: bool
-    ) -> tuple[Sequence[_Claim], Sequence[_Settlement]]:
-        open_claims = [claim for claim in claims if claim.message.state is State.SENDING]
-        fence = await self._fresh_fence(open_claims, fence, fenced=fenced)
-        now_ms = to_ms(self._clock.now())
-        window_ms = int(self._repeat_window.total_seconds() * 1000)
-        late: list[_Settlement] = []
-        due: list[_Claim] = []
-        for claim in open_claims:
-            too_old = claim.retaken and claim.message.first_sent_ms + window_ms < now_ms
-            blocked = claim.message.recipient in fence.blocked
-            if too_old or (blocked and claim.retaken):
-                late.append(_Settlement(claim.message, Step(State.UNKNOWN, now_ms, Reason.INTERRUPTED)))
-            elif blocked:
-                late.append(_Settlement(claim.message, Step(State.SUPPRESSED, now_ms, Reason.OPTED_OUT)))
-            else:
-                due.append(claim)
-        return due, late
+    async def _read_fence(self, batch: Batch, recipients: Sequence[str]) -> Reading:
+        if batch.confirms_opt_out:
+            return Reading(frozenset(), self._clock.now())
+        return await self._fence.read(batch.sender, recipients)
 
-    async def _fresh_fence(self, claims: Sequence[_Claim], fence: _Fence, *, fenced: bool) -> _Fence:
+    async def _fresh_reading(self, run: _Run, claims: Sequence[_Claim]) -> Reading:
+        reading = run.reading
         for _ in range(_FENCE_TRIES):
-            if not fenced or self._clock.now() - fence.read_at <= FENCE_MAX_AGE:
-                return fence
-            read_at = self._clock.now()
-            left = await self._opt_outs.left_since(fence.read_at)
-            suspects = [one.message for one in claims if recipient_key(one.message.recipient) in left]
-            again = await self._fence(suspects, fenced=fenced)
-            fence = _Fence(fence.blocked | again.blocked, read_at)
+            if run.batch.confirms_opt_out or self._clock.now() - reading.read_at <= FENCE_MAX_AGE:
+                return reading
+            reading = await self._read_fence(run.batch, [claim.message.recipient for claim in claims])
         raise StorageUnavailable("Storage is too slow to check opt-outs right before sending. Try again later.")
 
-    async def _call(self, send: Send, messages: Sequence[Message]) -> Sequence[_Settlement]:
-        if not messages:
-            return []
-        try:
-            results = await self._carrier.send(_request(send, messages))
-        except CarrierSilent:
-            step = Step(State.UNKNOWN, to_ms(self._clock.now()), Reason.CARRIER_SILENT)
-            return [_Settlement(message, step) for message in messages]
-        except CarrierRefused as error:
-            if error.target != "recipients":
-                raise
-            return await self._call_apart(send, messages)
-        now_ms = to_ms(self._clock.now())
-        return [
-            _Settlement(message, _step_of(result, now_ms), result.message_id or "")
-            for message, result in zip(messages, results, strict=True)
-        ]
+    async def _sort(self, run: _Run) -> tuple[Sequence[Settlement], Sequence[_Claim]]:
+        claims = [claim for claim in run.claims if claim.message.state is State.SENDING]
+        blocked = run.reading.blocked | (await self._fresh_reading(run, claims)).blocked
+        now_ms = self._now_ms()
+        interrupted = Step(State.UNKNOWN, now_ms, Reason.INTERRUPTED)
+        suppressed = Step(State.SUPPRESSED, now_ms, Reason.OPTED_OUT)
+        late: list[Settlement] = []
+        due: list[_Claim] = []
+        for claim in claims:
+            left = claim.message.recipient in blocked
+            too_old = claim.message.first_sent_ms + self._repeat_ms < now_ms
+            if claim.retaken and (left or too_old):
+                late.append(Settlement(claim.message, interrupted))
+            elif left:
+                late.append(Settlement(claim.message, suppressed))
+            else:
+                due.append(claim)
+        return late, due
 
-    async def _call_apart(self, send: Send, messages: Sequence[Message]) -> Sequence[_Settlement]:
-        # Newer versions of ACS refuse the whole request for one number that they do not like. Halving finds it, so
-        # that it does not sink the others; what fails on the way fails for its half alone, since others have gone.
-        if len(messages) == 1:
-            return self._all_failed(messages, Reason.RECIPIENT_REFUSED)
-        middle = len(messages) // 2
-        settlements: list[_Settlement] = []
-        for half in (messages[:middle], messages[middle:]):
-            try:
-                settlements += await self._call(send, half)
-            except NOTHING_SENT as error:
-                settlements += self._all_failed(half, _NOTHING_SENT[type(error)])
-        return settlements
+    async def _nothing_sent(
+        self, run: _Run, due: Sequence[_Claim], late: Sequence[Settlement], error: SmsError
+    ) -> tuple[Message, ...]:
+        # What an earlier worker may have handed over stays `sending`: it is repeated until its window is over.
+        ours = [claim.message for claim in due if not claim.retaken]
+        retaken = len(ours) < len(due)
+        if isinstance(error, CarrierRefused):
+            settled = await self._record(run, [*late, *self._departure.all(ours, State.FAILED, reason_of(error))])
+            await (self._wait(run.batch, error) if retaken else self._batches.close(run.batch))
+            raise error
+        waiting = Step(State.QUEUED, self._now_ms(), reason_of(error), round=run.batch.round + 1)
+        settled = await self._record(run, [*late, *(Settlement(message, waiting) for message in ours)])
+        await self._wait(run.batch, error)
+        return settled
 
-    def _all_failed(self, messages: Sequence[Message], reason: Reason) -> Sequence[_Settlement]:
-        failed = Step(State.FAILED, to_ms(self._clock.now()), reason)
-        return [_Settlement(message, failed) for message in messages]
+    async def _wait(self, batch: Batch, error: SmsError) -> None:
+        wait_s = error.retry_after_s if error.retry_after_s is not None else _pause_s(batch)
+        if isinstance(error, CarrierThrottled):
+            sender = self._senders.choose(batch.sender)
+            await self._pacer.slow_down(sender.pace_key, sender.rate, wait_s)
+        again = replace(batch, round=batch.round + 1, go_ms=0)
+        await self._put_back(again, self._now_ms() + wait_s * 1000)
 
-    async def _abandon(
-        self,
-        due: Sequence[_Claim],
-        late: Sequence[_Settlement],
-        traces: dict[str, Activity],
-        error: SmsError,
-    ) -> None:
-        ours = self._all_failed([claim.message for claim in due if not claim.retaken], _NOTHING_SENT[type(error)])
-        await self._record([*late, *ours], traces)
-        if len(ours) < len(due):
-            raise StillOpen(error) from error
+    async def _record(self, run: _Run, settlements: Sequence[Settlement]) -> tuple[Message, ...]:
+        steps = [_trace_of(settlement.settled, run.traces) for settlement in settlements]
+        settled, _ = await asyncio.gather(
+            asyncio.gather(
+                *(self._messages.settle(one.message, one.step, one.carrier_message_id) for one in settlements)
+            ),
+            self._activity.record(steps),
+        )
+        by_row = {message.key.row: message for message in settled}
+        return tuple(by_row.get(claim.message.key.row, claim.message) for claim in run.claims)
 
-    async def _record(self, settlements: Sequence[_Settlement], traces: dict[str, Activity]) -> dict[str, Message]:
-        ends = [one.message.with_step(one.step, one.carrier_message_id) for one in settlements]
-        steps = [
-            replace(Activity.of(message), etag=traces[message.key.row].etag)
-            if message.key.row in traces
-            else Activity.of(message)
-            for message in ends
-        ]
-        writes: list[Awaitable[Message]] = [
-            self._messages.settle(one.message, one.step, one.carrier_message_id) for one in settlements
-        ]
-        settled, _ = await asyncio.gather(asyncio.gather(*writes), self._activity.record(steps))
-        return {message.key.row: message for message in settled}
+    def _now_ms(self) -> int:
+        return to_ms(self._clock.now())
 
 
-def _request(send: Send, messages: Sequence[Message]) -> SendRequest:
-    first = messages[0]
-    return SendRequest(
-        sender=first.sender,
-        text=first.text,
-        addressees=tuple(Addressee(one.recipient, send.repeatability_id(one.recipient)) for one in messages),
-        first_sent=from_ms(min(one.first_sent_ms for one in messages)),
-        tag=send.tag,
-        delivery_report=first.delivery_report,
-    )
+def _trace_of(message: Message, traces: dict[str, Activity]) -> Activity:
+    activity = Activity.of(message)
+    trace = traces.get(activity.row)
+    return replace(activity, etag=trace.etag) if trace else activity
 
 
-def _step_of(result: SendResult, now_ms: int) -> Step:
-    if result.accepted:
-        return Step(State.SENT, now_ms)
-    if result.http_status == 0:
-        return Step(State.UNKNOWN, now_ms, Reason.CARRIER_SILENT)
-    if result.http_status == 429 or result.http_status >= 500:
-        return Step(State.FAILED, now_ms, Reason.RECIPIENT_UNAVAILABLE)
-    return Step(State.FAILED, now_ms, Reason.RECIPIENT_REFUSED)
+def _pause_s(batch: Batch) -> int:
+    # Spread by the batch's own id, so that what failed together does not come back together.
+    base = min(_LONGEST_WAIT_S, 5 * 2 ** min(batch.round, 8))
+    return base + zlib.crc32(batch.send.id.bytes) % base

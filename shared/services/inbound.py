@@ -139,7 +139,7 @@ class Inbound:
             confirms_opt_out=kind is KeywordKind.OPT_OUT,
         )
         try:
-            await self._sending.send(reply, key=f"reply:{message.key.id}")
+            await self._sending.send(reply, key=f"reply:{message.id}")
         except CarrierRefused:
             _LOG.warning("The carrier refused the answer to a keyword; the opt-out itself is recorded.")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from shared.ports.tables import Entity, EntityChanged, EntityExists, Page, Range, Table, Value
-from shared.rules.ids import MessageKey, newest_first
-from shared.rules.states import History, State, Step
+from shared.ports.tables import Entity, EntityChanged, EntityExists, Page, Range, Table, Value, Write
+from shared.rules.ids import MessageKey, conversation_id, newest_first
+from shared.rules.states import WAITING, History, State, Step
 
 
 class Direction(StrEnum):
@@ -36,7 +36,23 @@ class Message:
     delivery_report: bool = True
     first_sent_ms: int = 0
     handled: bool = False
+    campaign: str = ""
+    home: str = ""
     etag: str = ""
+
+    @property
+    def id(self) -> str:
+        """Return the public id; a copy in a conversation has the id of the message that it is a copy of."""
+        return MessageKey(self.home or self.key.partition, self.key.row).id
+
+    @property
+    def conversation(self) -> str:
+        """Return the id of the conversation that the message belongs to."""
+        return conversation_id(self.sender, self.recipient)
+
+    def in_conversation(self) -> Message:
+        """Return the copy of a campaign's message that is kept in its conversation."""
+        return replace(self, key=MessageKey(self.conversation, self.key.row), home=self.key.partition, etag="")
 
     @property
     def state(self) -> State:
@@ -74,6 +90,38 @@ class Messages:
             return replace(message, etag=await self._table.insert(to_entity(message))), True
         except EntityExists:
             return await self.get(message.key) or message, False
+
+    async def claim(self, draft: Message) -> tuple[Message, bool]:
+        """Store a draft, or put its step on a message that is waiting; return the message as it is now.
+
+        The second value tells that the message was neither new nor waiting: whatever it is, another worker made it so.
+        """
+        stored, is_new = await self.put_new(draft)
+        if is_new:
+            return stored, False
+        while stored.state in WAITING:
+            waiting = replace(stored, first_sent_ms=draft.first_sent_ms)
+            claimed = waiting.with_step(draft.history.current)
+            if claimed == stored:
+                return stored, False
+            try:
+                return await self.save(claimed), False
+            except EntityChanged:
+                stored = await self.get(draft.key) or stored
+        return stored, True
+
+    async def put_all_new(self, messages: Sequence[Message]) -> bool:
+        """Store up to 100 messages of one partition at once; False, and nothing stored, if any key is taken."""
+        try:
+            await self._table.transact([Write("insert", to_entity(message)) for message in messages])
+        except EntityExists:
+            return False
+        return True
+
+    async def copy_to_conversation(self, message: Message) -> None:
+        """Keep a campaign's message in its conversation too, as it is now."""
+        if message.campaign:
+            await self._table.upsert(to_entity(message.in_conversation()))
 
     async def save(self, message: Message) -> Message:
         """Overwrite the message that was read; EntityChanged if somebody else has."""
@@ -131,6 +179,8 @@ def to_entity(message: Message) -> Entity:
         "deliveryReport": message.delivery_report,
         "firstSentMs": message.first_sent_ms,
         "handled": message.handled,
+        "campaign": message.campaign,
+        "home": message.home,
     }
     return Entity(message.key.partition, message.key.row, values, message.etag)
 
@@ -153,5 +203,7 @@ def from_entity(entity: Entity) -> Message:
         delivery_report=bool(values["deliveryReport"]),
         first_sent_ms=int(values["firstSentMs"]),
         handled=bool(values["handled"]),
+        campaign=str(values["campaign"]),
+        home=str(values["home"]),
         etag=entity.etag,
     )

@@ -11,13 +11,13 @@ from shared.services.opt_outs import Applied
 def text_received(message: Message) -> Notice:
     """Return the notice of a text that came in."""
     return Notice(
-        id=message.key.id,
+        id=message.id,
         type="Sms.TextReceived",
-        subject=f"conversations/{message.key.partition}",
+        subject=f"conversations/{message.conversation}",
         at=from_ms(message.key.at_ms),
         data={
-            "id": message.key.id,
-            "conversationId": message.key.partition,
+            "id": message.id,
+            "conversationId": message.conversation,
             "from": message.recipient,
             "to": message.sender,
             "text": message.text,
@@ -31,13 +31,13 @@ def message_settled(message: Message) -> Notice:
     """Return the notice that a message has reached an end, or that its end is not known."""
     end = message.history.current
     return Notice(
-        id=digest("settled", message.key.id, end.state, end.reason, end.code),
+        id=digest("settled", message.id, end.state, end.reason, end.code),
         type="Sms.MessageSettled",
-        subject=f"conversations/{message.key.partition}",
+        subject=f"conversations/{message.conversation}",
         at=from_ms(end.at_ms),
         data={
-            "id": message.key.id,
-            "conversationId": message.key.partition,
+            "id": message.id,
+            "conversationId": message.conversation,
             "from": message.sender,
             "to": message.recipient,
             "tag": message.tag or None,

@@ -20,8 +20,9 @@ from shared.ports.tables import Entity, EntityChanged, EntityExists, Range, Tabl
 from shared.rules.ids import digest, hour_partition, newest_first, recipient_key, to_ms
 
 ALL_SENDERS = "*"
-# By how much the clocks of two instances may differ.
+# By how much the clocks of two instances may differ, and how long a write may follow its announcement.
 _CLOCK_SKEW = timedelta(minutes=1)
+_ANNOUNCED_FOR = timedelta(seconds=20)
 _SCOPE_ROWS = ("scope.", "scope/")
 _CHANGE_ROWS = ("change.", "change/")
 
@@ -137,8 +138,7 @@ class OptOuts:
     async def apply(self, change: Change) -> Applied:
         """Write a change once, and move the scopes in which it is the newest; return what came of it."""
         partition = recipient_key(change.recipient)
-        if change.consent is Consent.OPTED_OUT:
-            await self._announce(partition)
+        announced: datetime | None = None
         while True:
             known = await self._table.get(partition, change.row)
             if known:
@@ -149,6 +149,9 @@ class OptOuts:
             flipped = standing.blocks(subject) is not standing.after(moves).blocks(subject)
             writes = [_history_write(partition, change, flipped=flipped)]
             writes += [Write("replace" if move.etag else "insert", _to_entity(move)) for move in moves]
+            if change.consent is Consent.OPTED_OUT and _is_stale(announced, self._clock.now()):
+                announced = self._clock.now()
+                await self._announce(partition)
             try:
                 await self._table.transact(writes)
             except (EntityExists, EntityChanged):
@@ -170,6 +173,17 @@ class OptOuts:
         now_ms = to_ms(self._clock.now())
         await self._announcements.upsert(Entity(hour_partition(now_ms), f"{newest_first(now_ms)}.{key}"))
 
+    async def keys(self, most: int) -> frozenset[str] | None:
+        """Return the keys of all recipients who have opted out of anything; None if there are more than `most`."""
+        rows = Range(row_from=_SCOPE_ROWS[0], row_to=_SCOPE_ROWS[1])
+        keys: set[str] = set()
+        async for entity in scan(self._table, rows):
+            if entity.values["consent"] == Consent.OPTED_OUT.value:
+                keys.add(entity.partition)
+            if len(keys) > most:
+                return None
+        return frozenset(keys)
+
     async def has(self, change: Change) -> bool:
         """Tell whether this change has been applied."""
         return await self._table.get(recipient_key(change.recipient), change.row) is not None
@@ -190,6 +204,10 @@ class OptOuts:
             cursor = page.cursor
             if cursor is None or len(found) == limit:
                 return tuple(found), cursor
+
+
+def _is_stale(announced: datetime | None, now: datetime) -> bool:
+    return announced is None or now - announced > _ANNOUNCED_FOR
 
 
 def _moves(change: Change, standing: Standing) -> Sequence[OptOut]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shared.rules.errors import InvalidRequest
+from shared.rules.pacing import Rate
 from shared.rules.phone_numbers import SenderType
 
 
@@ -32,6 +33,12 @@ class Sender:
     name: str
     type: SenderType
     opt_outs: OptOutHandling
+    rate: Rate
+
+    @property
+    def pace_key(self) -> str:
+        """Return whose schedule its texts are on: its own; alphanumeric senders of a resource share one."""
+        return "alphanumeric" if self.type is SenderType.ALPHANUMERIC else self.name
 
     def answers_itself(self, text: str) -> bool:
         """Tell whether the app answers this text, a keyword, because no carrier does."""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import uuid4
 
 from pydantic import TypeAdapter
 
 from shared.ports.clock import Clock
-from shared.rules.errors import SmsError
-from shared.rules.ids import MessageKey, Send, send_id, to_ms
+from shared.rules.errors import CarrierRefused, SmsError
+from shared.rules.ids import MessageKey, Send, send_id
 from shared.rules.reasons import Reason
 from shared.rules.segments import count_segments
-from shared.rules.states import History, State, Step
-from shared.services.dispatch import NOTHING_SENT, Dispatch, StillOpen
+from shared.services.batches import Batch, Batches
+from shared.services.dispatch import Dispatch
 from shared.services.idempotency import Answered, Idempotency, Running
-from shared.services.messages import Direction, Message
+from shared.services.messages import Message, Messages
 from shared.services.recipients import Recipient
 from shared.services.senders import Sender
 
@@ -25,7 +26,10 @@ REJECTED = "rejected"
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What is to be sent, to whom. `confirms_opt_out`: the one text that a person who opted out still gets."""
+    """What is to be sent, to whom and when (ms; 0 is now, and as late as it takes within the app's limit).
+
+    `confirms_opt_out`: the one text that a person who opted out still gets.
+    """
 
     sender: Sender
     recipients: tuple[Recipient, ...]
@@ -33,12 +37,15 @@ class Text:
     tag: str = ""
     delivery_report: bool = True
     confirms_opt_out: bool = False
+    send_at_ms: int = 0
+    not_after_ms: int = 0
 
     @property
     def fingerprint(self) -> str:
         """Return what makes this request the same one when its key comes again."""
         numbers = (recipient.number for recipient in self.recipients)
-        return "\x00".join((self.sender.name, self.text, self.tag, str(self.delivery_report), *numbers))
+        options = (str(self.delivery_report), str(self.send_at_ms), str(self.not_after_ms))
+        return "\x00".join((self.sender.name, self.text, self.tag, *options, *numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +65,31 @@ _ANSWERS = TypeAdapter(tuple[RecipientAnswer, ...])
 class Sending:
     """The way out for every text: those of callers, and those that the app sends by itself."""
 
-    def __init__(self, dispatch: Dispatch, idempotency: Idempotency, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        dispatch: Dispatch,
+        batches: Batches,
+        messages: Messages,
+        idempotency: Idempotency,
+        clock: Clock,
+        send_within: timedelta,
+    ) -> None:
         self._dispatch = dispatch
+        self._batches = batches
+        self._messages = messages
         self._idempotency = idempotency
         self._clock = clock
+        self._send_within_ms = int(send_within.total_seconds() * 1000)
 
     async def send(self, text: Text, key: str | None = None) -> tuple[RecipientAnswer, ...]:
         """Send the text and return one answer per recipient, in the order asked; a repeat gets the first answer.
 
+        What cannot go now is `queued` or `scheduled`, and goes by itself.
+
         Raises:
             Conflict: the key belongs to another request, or the first request is still running.
-            CarrierRefused, CarrierThrottled, CarrierUnavailable: ACS took none of it; repeat with the same key.
+            CarrierRefused: ACS refused it for good; mend what the error names, then repeat with the same key.
             StorageUnavailable: what became of it could not be recorded; repeat with the same key.
         """
         key = key or str(uuid4())
@@ -80,38 +101,49 @@ class Sending:
         await self._idempotency.finish(begun, _ANSWERS.dump_json(answers).decode())
         return answers
 
-    async def _run(self, text: Text, send: Send, running: Running) -> tuple[Message, ...]:
-        drafts = [_draft(text, send, one.number, self._now_ms()) for one in text.recipients if not one.problem]
+    async def wake(self, partition: str, row: str) -> None:
+        """Go on with a batch that waited; a repetition, or one that is done, does nothing."""
+        batch = await self._batches.claim(partition, row)
+        if batch is None:
+            return
         try:
-            return await self._dispatch.run(send, drafts, fenced=not text.confirms_opt_out)
-        except StillOpen as still_open:
-            await self._idempotency.interrupt(running)
-            raise still_open.cause from None
-        except NOTHING_SENT:
+            await self._dispatch.run(batch)
+        except CarrierRefused:
+            return
+
+    async def _run(self, text: Text, send: Send, running: Running) -> Sequence[Message]:
+        try:
+            batch = await self._batches.open(self._batch(text, send))
+            return await (self._dispatch.run(batch) if batch else self._as_they_are(text, send))
+        except CarrierRefused:
             await self._idempotency.release(running)
             raise
         except SmsError:
             await self._idempotency.interrupt(running)
             raise
 
-    def _now_ms(self) -> int:
-        return to_ms(self._clock.now())
+    async def _as_they_are(self, text: Text, send: Send) -> Sequence[Message]:
+        keys = [MessageKey.outbound(send, text.sender.name, number) for number in _numbers(text)]
+        stored = [await self._messages.get(key) for key in keys]
+        return [message for message in stored if message]
+
+    def _batch(self, text: Text, send: Send) -> Batch:
+        due_ms = max(text.send_at_ms, send.accepted_ms)
+        return Batch(
+            send=send,
+            sender=text.sender.name,
+            recipients=_numbers(text),
+            text=text.text,
+            tag=text.tag,
+            delivery_report=text.delivery_report,
+            confirms_opt_out=text.confirms_opt_out,
+            due_ms=due_ms,
+            not_after_ms=text.not_after_ms or due_ms + self._send_within_ms,
+        )
 
 
-def _draft(text: Text, send: Send, recipient: str, now_ms: int) -> Message:
-    count = count_segments(text.text)
-    return Message(
-        key=MessageKey.outbound(send, text.sender.name, recipient),
-        direction=Direction.OUTBOUND,
-        sender=text.sender.name,
-        recipient=recipient,
-        text=text.text,
-        history=History((Step(State.SENDING, now_ms),)),
-        tag=text.tag,
-        encoding=count.encoding.value,
-        segments=count.segments,
-        delivery_report=text.delivery_report,
-    )
+def _numbers(text: Text) -> tuple[str, ...]:
+    return tuple(recipient.number for recipient in text.recipients if not recipient.problem)
 
 
 def _answers(text: Text, messages: Sequence[Message]) -> tuple[RecipientAnswer, ...]:
@@ -121,8 +153,8 @@ def _answers(text: Text, messages: Sequence[Message]) -> tuple[RecipientAnswer, 
 
 
 def _answer(recipient: Recipient, message: Message | None, segments: int) -> RecipientAnswer:
-    if message is None:
+    if recipient.problem:
         return RecipientAnswer(recipient.number, REJECTED, segments, reason=Reason.INVALID_NUMBER.value)
-    return RecipientAnswer(
-        recipient.number, message.state.value, message.segments, message.key.id, message.reason or None
-    )
+    if message is None:
+        return RecipientAnswer(recipient.number, "queued", segments)
+    return RecipientAnswer(recipient.number, message.state.value, message.segments, message.id, message.reason or None)

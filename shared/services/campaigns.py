@@ -1,0 +1,367 @@
+"""Campaigns as they are stored: one partition each, with the campaign, its chunks, and the recipients of each chunk.
+
+A chunk is up to 100 recipients whose number and placeholders are kept in one row, so that 100,000 recipients are a
+thousand small writes, not a hundred thousand. Messages get rows of their own when they leave (see chunk_runs).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+
+from shared.ports.clock import Clock
+from shared.ports.tables import Entity, EntityChanged, Range, Table, Value, Write, scan
+from shared.rules.errors import NotFound
+from shared.rules.ids import Send, block_id, newest_first, to_ms
+
+LEASE = timedelta(seconds=120)
+CHUNKS_PER_BLOCK = 10
+_TRANSACTION_LIMIT = 100
+_TRANSACTION_CHARACTERS = 1_000_000
+_CAMPAIGN = "campaign"
+_INDEX = "index"
+_RUNNING = "running"
+
+
+class Status(StrEnum):
+    """Where a campaign is: running (or waiting for its time), paused, canceled, or done."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    CANCELED = "canceled"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One campaign. Times in ms, 0 is none; `quiet` tells whether quiet hours are kept."""
+
+    id: str
+    name: str
+    sender: str
+    text: str
+    tag: str
+    created_ms: int
+    send_at_ms: int
+    not_after_ms: int
+    quiet: bool
+    delivery_report: bool
+    status: Status
+    chunks: int
+    recipients: int
+    duplicates: int
+    errors: int
+    etag: str = ""
+
+    def send_of(self, chunk: int) -> Send:
+        """Return the request that the messages of a chunk belong to: that of its block."""
+        return Send(block_id(self.id, chunk // CHUNKS_PER_BLOCK), self.created_ms, block=True)
+
+    @property
+    def blocks(self) -> int:
+        """Return how many blocks the campaign has."""
+        return -(-self.chunks // CHUNKS_PER_BLOCK)
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """One recipient of a campaign: the row of the upload, the number, and the text that is for them."""
+
+    row: int
+    number: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """How far a chunk is. Times in ms, 0 is none.
+
+    `position`: how many recipients have been done; `group`: how many are being handed over, since `first_sent_ms`;
+    `go_ms`: when the sender's pace has room for them; `wake_ms`: when the timer looks at it; 0 is when its turn comes.
+    """
+
+    campaign: str
+    number: int
+    total: int
+    position: int = 0
+    group: int = 0
+    first_sent_ms: int = 0
+    go_ms: int = 0
+    wake_ms: int = 0
+    lease_ms: int = 0
+    round: int = 0
+    closed: bool = False
+    etag: str = ""
+
+    def is_active(self, now_ms: int) -> bool:
+        """Tell whether a worker or the queue has it."""
+        return not self.closed and max(self.wake_ms, self.lease_ms) > now_ms
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """What is wrong with a row of the upload."""
+
+    row: int
+    code: str
+    message: str
+
+
+class Campaigns:
+    """The campaigns in their table."""
+
+    def __init__(self, table: Table, clock: Clock) -> None:
+        self._table = table
+        self._clock = clock
+
+    async def create(
+        self, campaign: Campaign, chunks: Sequence[Sequence[Addressee]], problems: Sequence[RowProblem]
+    ) -> None:
+        """Store a campaign with its recipients; it is there only when all of it is.
+
+        The last write is the campaign itself, so that a half-written one is never seen, and never sent.
+        """
+        writes = [
+            Write("upsert", entity)
+            for number, addressees in enumerate(chunks)
+            for entity in (
+                _chunk_entity(Chunk(campaign.id, number, len(addressees))),
+                Entity(campaign.id, _names_row(number), {"names": _names_json(addressees)}),
+            )
+        ]
+        writes += [Write("upsert", entity) for entity in _problem_entities(campaign.id, problems)]
+        for transaction in _transactions(writes):
+            await self._table.transact(transaction)
+        await self._table.upsert(Entity(_RUNNING, campaign.id))
+        await self._table.upsert(Entity(_INDEX, _index_row(campaign), {"campaign": campaign.id}))
+        await self._table.upsert(_campaign_entity(campaign))
+
+    async def find(self, campaign_id: str) -> Campaign | None:
+        """Return a campaign, None if there is none."""
+        entity = await self._table.get(campaign_id, _CAMPAIGN)
+        return _campaign_from(entity) if entity else None
+
+    async def get(self, campaign_id: str) -> Campaign:
+        """Return a campaign; NotFound if there is none."""
+        campaign = await self.find(campaign_id)
+        if campaign is None:
+            raise NotFound("There is no campaign with this id.", code="CampaignNotFound", target="id")
+        return campaign
+
+    async def set_status(self, campaign_id: str, status: Status) -> Campaign:
+        """Change where a campaign is; one that has ended stays as it is."""
+        while True:
+            campaign = await self.get(campaign_id)
+            if campaign.status in (status, Status.CANCELED, Status.DONE):
+                return campaign
+            try:
+                await self._table.replace(_campaign_entity(replace(campaign, status=status)))
+            except EntityChanged:
+                continue
+            if status is Status.DONE:
+                await self._table.delete(_RUNNING, campaign_id)
+            return replace(campaign, status=status)
+
+    async def page(self, limit: int, cursor: str | None) -> tuple[tuple[Campaign, ...], str | None]:
+        """Return campaigns, the newest first, and the next page's cursor."""
+        page = await self._table.query(Range(_INDEX), limit=limit, cursor=cursor)
+        found = await asyncio.gather(*(self.find(str(entity.values["campaign"])) for entity in page.entities))
+        return tuple(campaign for campaign in found if campaign), page.cursor
+
+    async def running(self) -> AsyncIterator[Campaign]:
+        """Yield the campaigns that have not ended."""
+        async for entity in scan(self._table, Range(_RUNNING)):
+            campaign = await self.find(entity.row)
+            if campaign:
+                yield campaign
+
+    async def chunks(self, campaign_id: str) -> Sequence[Chunk]:
+        """Return all chunks of a campaign, in order."""
+        rows = Range(campaign_id, row_from="chunk.", row_to="chunk/")
+        return [_chunk_from(entity) async for entity in scan(self._table, rows)]
+
+    async def chunk(self, campaign_id: str, number: int) -> Chunk | None:
+        """Return one chunk, None if there is none."""
+        entity = await self._table.get(campaign_id, _chunk_row(number))
+        return _chunk_from(entity) if entity else None
+
+    async def claim(self, campaign_id: str, number: int) -> Chunk | None:
+        """Lease a chunk to this worker; None if it is done, or another worker is at it."""
+        chunk = await self.chunk(campaign_id, number)
+        now = self._clock.now()
+        if chunk is None or chunk.closed or chunk.lease_ms > to_ms(now):
+            return None
+        until_ms = to_ms(now + LEASE)
+        return await self.keep(replace(chunk, lease_ms=until_ms, wake_ms=max(chunk.wake_ms, until_ms)))
+
+    async def keep(self, chunk: Chunk) -> Chunk | None:
+        """Write a chunk that was read; None if somebody else has written it since."""
+        try:
+            return replace(chunk, etag=await self._table.replace(_chunk_entity(chunk)))
+        except EntityChanged:
+            return None
+
+    async def addressees(self, campaign_id: str, number: int) -> tuple[Addressee, ...]:
+        """Return the recipients of a chunk, in the order in which they are texted."""
+        entity = await self._table.get(campaign_id, _names_row(number))
+        return _addressees(str(entity.values["names"])) if entity else ()
+
+    async def problems(self, campaign_id: str) -> Sequence[RowProblem]:
+        """Return what was wrong with rows of the upload, by row."""
+        rows = Range(campaign_id, row_from="problems.", row_to="problems/")
+        return [
+            RowProblem(*problem)
+            async for entity in scan(self._table, rows)
+            for problem in json.loads(str(entity.values["problems"]))
+        ]
+
+
+def chunked(addressees: Sequence[Addressee]) -> list[list[Addressee]]:
+    """Cut recipients into chunks: up to 100 each, and no more text than one row holds; equal texts stay together."""
+    chunks: list[list[Addressee]] = []
+    room = 0
+    texts: set[str] = set()
+    for one in addressees:
+        needed = 32 + (0 if one.text in texts else len(json.dumps(one.text)))
+        if not chunks or len(chunks[-1]) == _TRANSACTION_LIMIT or needed > room:
+            chunks.append([])
+            room, texts = _NAMES_CHARACTERS, set()
+            needed = 32 + len(json.dumps(one.text))
+        chunks[-1].append(one)
+        texts.add(one.text)
+        room -= needed
+    return chunks
+
+
+# A string property holds 32,768 characters.
+_NAMES_CHARACTERS = 30_000
+
+
+def _names_json(addressees: Sequence[Addressee]) -> str:
+    texts = list(dict.fromkeys(one.text for one in addressees))
+    places = {text: place for place, text in enumerate(texts)}
+    return json.dumps(
+        {"texts": texts, "to": [[one.row, one.number, places[one.text]] for one in addressees]}, separators=(",", ":")
+    )
+
+
+def _addressees(stored: str) -> tuple[Addressee, ...]:
+    names = json.loads(stored)
+    return tuple(Addressee(row, number, names["texts"][place]) for row, number, place in names["to"])
+
+
+def _problem_entities(campaign_id: str, problems: Sequence[RowProblem]) -> list[Entity]:
+    parts = [problems[start : start + 150] for start in range(0, len(problems), 150)]
+    return [
+        Entity(
+            campaign_id,
+            f"problems.{number:05d}",
+            {"problems": json.dumps([[one.row, one.code, one.message] for one in part])},
+        )
+        for number, part in enumerate(parts)
+    ]
+
+
+def _transactions(writes: Sequence[Write]) -> list[list[Write]]:
+    transactions: list[list[Write]] = []
+    size = 0
+    for write in writes:
+        needed = sum(len(str(value)) for value in write.entity.values.values()) + 500
+        full = not transactions or len(transactions[-1]) == _TRANSACTION_LIMIT
+        if full or size + needed > _TRANSACTION_CHARACTERS:
+            transactions.append([])
+            size = 0
+        transactions[-1].append(write)
+        size += needed
+    return transactions
+
+
+def _index_row(campaign: Campaign) -> str:
+    return f"{newest_first(campaign.created_ms)}-{campaign.id}"
+
+
+def _chunk_row(number: int) -> str:
+    return f"chunk.{number:05d}"
+
+
+def _names_row(number: int) -> str:
+    return f"names.{number:05d}"
+
+
+def _campaign_entity(campaign: Campaign) -> Entity:
+    values: dict[str, Value] = {
+        "name": campaign.name,
+        "sender": campaign.sender,
+        "text": campaign.text,
+        "tag": campaign.tag,
+        "createdMs": campaign.created_ms,
+        "sendAtMs": campaign.send_at_ms,
+        "notAfterMs": campaign.not_after_ms,
+        "quiet": campaign.quiet,
+        "deliveryReport": campaign.delivery_report,
+        "status": campaign.status.value,
+        "chunks": campaign.chunks,
+        "recipients": campaign.recipients,
+        "duplicates": campaign.duplicates,
+        "errors": campaign.errors,
+    }
+    return Entity(campaign.id, _CAMPAIGN, values, campaign.etag)
+
+
+def _campaign_from(entity: Entity) -> Campaign:
+    values = entity.values
+    return Campaign(
+        id=entity.partition,
+        name=str(values["name"]),
+        sender=str(values["sender"]),
+        text=str(values["text"]),
+        tag=str(values["tag"]),
+        created_ms=int(values["createdMs"]),
+        send_at_ms=int(values["sendAtMs"]),
+        not_after_ms=int(values["notAfterMs"]),
+        quiet=bool(values["quiet"]),
+        delivery_report=bool(values["deliveryReport"]),
+        status=Status(str(values["status"])),
+        chunks=int(values["chunks"]),
+        recipients=int(values["recipients"]),
+        duplicates=int(values["duplicates"]),
+        errors=int(values["errors"]),
+        etag=entity.etag,
+    )
+
+
+def _chunk_entity(chunk: Chunk) -> Entity:
+    values: dict[str, Value] = {
+        "total": chunk.total,
+        "position": chunk.position,
+        "group": chunk.group,
+        "firstSentMs": chunk.first_sent_ms,
+        "goMs": chunk.go_ms,
+        "wakeMs": chunk.wake_ms,
+        "leaseMs": chunk.lease_ms,
+        "round": chunk.round,
+        "closed": chunk.closed,
+    }
+    return Entity(chunk.campaign, _chunk_row(chunk.number), values, chunk.etag)
+
+
+def _chunk_from(entity: Entity) -> Chunk:
+    values = entity.values
+    return Chunk(
+        campaign=entity.partition,
+        number=int(entity.row.removeprefix("chunk.")),
+        total=int(values["total"]),
+        position=int(values["position"]),
+        group=int(values["group"]),
+        first_sent_ms=int(values["firstSentMs"]),
+        go_ms=int(values["goMs"]),
+        wake_ms=int(values["wakeMs"]),
+        lease_ms=int(values["leaseMs"]),
+        round=int(values["round"]),
+        closed=bool(values["closed"]),
+        etag=entity.etag,
+    )

@@ -1,0 +1,295 @@
+"""Chunk runs: sending the recipients of a chunk group by group, each group as one request, at the sender's pace.
+
+Before a group goes, the chunk's row says which recipients it is and since when: that is the claim, one small write for
+up to 100 recipients. After it, one transaction writes a message row for each with what the carrier said. A worker
+that dies in between leaves the claim; the next one repeats the group with the same ids inside the repeat window, and
+leaves it unknown past it (invariants I2, I7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import takewhile
+
+from shared.ports.clock import Clock
+from shared.ports.queue import Queue
+from shared.rules.countries import ByCountry
+from shared.rules.errors import CarrierRefused, CarrierThrottled, SmsError
+from shared.rules.ids import MessageKey, from_ms, to_ms
+from shared.rules.pacing import CAMPAIGN_AHEAD_MS, Rate, group_size
+from shared.rules.quiet_hours import DayHours, next_allowed
+from shared.rules.reasons import Reason
+from shared.rules.segments import count_segments
+from shared.rules.states import History, State, Step
+from shared.services.activity import Activity, ActivityLog
+from shared.services.campaigns import LEASE, Addressee, Campaign, Campaigns, Chunk, Status
+from shared.services.departure import NOTHING_SENT, Departure, Settlement, reason_of
+from shared.services.dispatch import FENCE_MAX_AGE
+from shared.services.fence import Fence
+from shared.services.messages import Direction, Message, Messages
+from shared.services.pacer import Pacer
+from shared.services.senders import Senders
+
+# For how long a worker waits for its moment before it gives the chunk back to the queue.
+_PATIENCE_MS = 10_000
+# A reservation that was waited for longer than this is checked again before it is used.
+_UNCHECKED_MS = 200
+_OVERDUE_MS = 60_000
+_SOON_MS = 15 * 60_000
+_LONGEST_WAIT_S = 300
+# After this long a worker hands the chunk on, well before its function times out.
+_SHIFT_MS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The recipients of one request: one text, next to each other in the chunk."""
+
+    addressees: Sequence[Addressee]
+
+    @property
+    def numbers(self) -> list[str]:
+        return [one.number for one in self.addressees]
+
+
+class ChunkRuns:
+    """Does chunks."""
+
+    def __init__(
+        self,
+        *,
+        campaigns: Campaigns,
+        messages: Messages,
+        activity: ActivityLog,
+        fence: Fence,
+        pacer: Pacer,
+        departure: Departure,
+        queue: Queue,
+        senders: Senders,
+        hours: ByCountry[DayHours],
+        clock: Clock,
+        repeat_window: timedelta,
+    ) -> None:
+        self._campaigns = campaigns
+        self._messages = messages
+        self._activity = activity
+        self._fence = fence
+        self._pacer = pacer
+        self._departure = departure
+        self._queue = queue
+        self._senders = senders
+        self._hours = hours
+        self._clock = clock
+        self._repeat_ms = int(repeat_window.total_seconds() * 1000)
+
+    async def enqueue(self, chunk: Chunk, at_ms: int) -> None:
+        """Put a chunk into the queue for a time, and look at it again if nothing comes of it."""
+        if await self._campaigns.keep(replace(chunk, wake_ms=max(at_ms, self._now_ms()) + _OVERDUE_MS)):
+            await self._put(chunk, at_ms)
+
+    async def run(self, campaign_id: str, number: int) -> bool:
+        """Do a chunk as far as it can be done now; True when it is closed.
+
+        A chunk that is done, or that another worker is at, is left alone.
+        """
+        campaign = await self._campaigns.find(campaign_id)
+        chunk = await self._campaigns.claim(campaign_id, number) if campaign else None
+        if campaign is None or chunk is None:
+            return False
+        shift_ends_ms = self._now_ms() + _SHIFT_MS
+        addressees = await self._campaigns.addressees(campaign_id, number)
+        while chunk and not chunk.closed and chunk.lease_ms:
+            if self._now_ms() > shift_ends_ms:
+                return await self._put_back(chunk, self._now_ms())
+            campaign = await self._campaigns.get(campaign_id)
+            chunk = await self._step(campaign, chunk, addressees)
+        return bool(chunk and chunk.closed)
+
+    async def _step(self, campaign: Campaign, chunk: Chunk, addressees: Sequence[Addressee]) -> Chunk | None:
+        if chunk.group:
+            group = _Group(addressees[chunk.position : chunk.position + chunk.group])
+            return await self._repeat(campaign, chunk, group)
+        if campaign.status in (Status.CANCELED, Status.DONE):
+            return await self._end(campaign, chunk, addressees, State.CANCELED, Reason.CANCELED)
+        now_ms = self._now_ms()
+        if campaign.not_after_ms and now_ms > campaign.not_after_ms:
+            return await self._end(campaign, chunk, addressees, State.EXPIRED, Reason.EXPIRED)
+        if campaign.status is Status.PAUSED:
+            return await self._campaigns.keep(replace(chunk, lease_ms=0, wake_ms=0, go_ms=0))
+        group = _next_group(addressees[chunk.position :], self._senders.choose(campaign.sender).rate)
+        allowed_ms = self._allowed_ms(campaign, group, now_ms)
+        if allowed_ms > now_ms:
+            return await self._rest(replace(chunk, go_ms=0), allowed_ms)
+        return await self._wait_and_send(campaign, chunk, group)
+
+    async def _wait_and_send(self, campaign: Campaign, chunk: Chunk, group: _Group) -> Chunk | None:
+        sender = self._senders.choose(campaign.sender)
+        asked_ms = self._now_ms()
+        room = await self._pacer.reserve_for_campaign(sender.pace_key, sender.rate, len(group.addressees))
+        wait_ms = room.at_ms - self._now_ms()
+        if wait_ms > _PATIENCE_MS:
+            return await self._rest(chunk, room.at_ms)
+        if not room.reserved:
+            await self._clock.sleep(max(wait_ms - CAMPAIGN_AHEAD_MS, 50) / 1000)
+            return chunk
+        await self._clock.sleep(max(0, wait_ms) / 1000)
+        if self._now_ms() - asked_ms > _UNCHECKED_MS and not await self._pacer.may_go(sender.pace_key, room.at_ms):
+            return chunk
+        return await self._claim_and_send(campaign, chunk, group)
+
+    async def _claim_and_send(self, campaign: Campaign, chunk: Chunk, group: _Group) -> Chunk | None:
+        now_ms = self._now_ms()
+        lease_ms = now_ms + int(LEASE.total_seconds() * 1000)
+        claimed = await self._campaigns.keep(
+            replace(chunk, group=len(group.addressees), first_sent_ms=now_ms, lease_ms=lease_ms, wake_ms=lease_ms)
+        )
+        if claimed is None:
+            return None
+        drafts = [_draft(campaign, claimed, one) for one in group.addressees]
+        return await self._send(campaign, claimed, drafts, retaken=False)
+
+    async def _repeat(self, campaign: Campaign, chunk: Chunk, group: _Group) -> Chunk | None:
+        drafts = [_draft(campaign, chunk, one) for one in group.addressees]
+        recorded = await asyncio.gather(*(self._messages.get(draft.key) for draft in drafts))
+        lost = [draft for draft, message in zip(drafts, recorded, strict=True) if message is None or _is_open(message)]
+        if chunk.first_sent_ms + self._repeat_ms < self._now_ms():
+            await self._record(campaign, self._departure.all(lost, State.UNKNOWN, Reason.INTERRUPTED))
+            return await self._go_on(chunk)
+        return await self._send(campaign, chunk, lost, retaken=True)
+
+    async def _send(
+        self, campaign: Campaign, chunk: Chunk, drafts: Sequence[Message], *, retaken: bool
+    ) -> Chunk | None:
+        reading = await self._fence.read(campaign.sender, [draft.recipient for draft in drafts])
+        left = [draft for draft in drafts if draft.recipient in reading.blocked]
+        due = [draft for draft in drafts if draft.recipient not in reading.blocked]
+        # Who left after an earlier worker may have texted them is not texted again, and not called suppressed.
+        state, reason = (State.UNKNOWN, Reason.INTERRUPTED) if retaken else (State.SUPPRESSED, Reason.OPTED_OUT)
+        settlements = list(self._departure.all(left, state, reason))
+        if self._clock.now() - reading.read_at > FENCE_MAX_AGE:
+            return chunk
+        try:
+            settlements += await self._departure.go(campaign.send_of(chunk.number), due)
+        except NOTHING_SENT as error:
+            return await self._nothing_sent(campaign, chunk, settlements, due, error, retaken=retaken)
+        await self._record(campaign, settlements)
+        return await self._go_on(chunk)
+
+    async def _nothing_sent(
+        self,
+        campaign: Campaign,
+        chunk: Chunk,
+        settlements: list[Settlement],
+        due: Sequence[Message],
+        error: SmsError,
+        *,
+        retaken: bool,
+    ) -> Chunk | None:
+        if isinstance(error, CarrierRefused) and not retaken:
+            settlements += self._departure.all(due, State.FAILED, reason_of(error))
+            await self._record(campaign, settlements)
+            return await self._go_on(chunk)
+        wait_s = error.retry_after_s if error.retry_after_s is not None else _pause_s(chunk)
+        if isinstance(error, CarrierThrottled):
+            sender = self._senders.choose(campaign.sender)
+            await self._pacer.slow_down(sender.pace_key, sender.rate, wait_s)
+        # Nothing of a new claim has gone, so it is given up; an older one stays, to be repeated or left unknown.
+        again = chunk if retaken else replace(chunk, group=0, first_sent_ms=0)
+        return await self._rest(replace(again, round=chunk.round + 1), self._now_ms() + wait_s * 1000)
+
+    async def _record(self, campaign: Campaign, settlements: Sequence[Settlement]) -> None:
+        messages = [settlement.settled for settlement in settlements]
+        if not messages:
+            return
+        stored = await self._messages.put_all_new(messages)
+        if not stored:
+            merged = await asyncio.gather(*(self._put_or_merge(settlement) for settlement in settlements))
+            messages = list(merged)
+        await self._activity.record([Activity.of(message) for message in messages])
+        if not campaign.delivery_report:
+            await asyncio.gather(*(self._messages.copy_to_conversation(message) for message in messages))
+
+    async def _put_or_merge(self, settlement: Settlement) -> Message:
+        stored, is_new = await self._messages.put_new(settlement.settled)
+        return stored if is_new else await self._messages.settle(stored, settlement.step, settlement.carrier_message_id)
+
+    async def _go_on(self, chunk: Chunk) -> Chunk | None:
+        done = chunk.position + chunk.group
+        closed = done >= chunk.total
+        forward = replace(chunk, position=done, group=0, first_sent_ms=0, round=0, closed=closed)
+        # The next claim writes the row anyway; a worker that dies before it finds the group recorded.
+        return await self._campaigns.keep(forward) if closed else forward
+
+    async def _end(
+        self, campaign: Campaign, chunk: Chunk, addressees: Sequence[Addressee], state: State, reason: Reason
+    ) -> Chunk | None:
+        rest = [_draft(campaign, chunk, one) for one in addressees[chunk.position :]]
+        await self._record(campaign, self._departure.all(rest, state, reason))
+        return await self._campaigns.keep(replace(chunk, position=chunk.total, group=0, closed=True))
+
+    async def _rest(self, chunk: Chunk, until_ms: int) -> Chunk | None:
+        soon = until_ms - self._now_ms() <= _SOON_MS
+        wake_ms = until_ms + _OVERDUE_MS if soon else until_ms - _OVERDUE_MS
+        kept = await self._campaigns.keep(replace(chunk, lease_ms=0, wake_ms=wake_ms))
+        if kept and soon:
+            await self._put(kept, until_ms)
+        return kept
+
+    async def _put_back(self, chunk: Chunk, at_ms: int) -> bool:
+        await self._rest(chunk, at_ms)
+        return False
+
+    async def _put(self, chunk: Chunk, at_ms: int) -> None:
+        delay_s = -(-max(0, at_ms - self._now_ms()) // 1000)
+        await self._queue.put(json.dumps({"campaign": chunk.campaign, "chunk": chunk.number}), delay_s=delay_s)
+
+    def _allowed_ms(self, campaign: Campaign, group: _Group, now_ms: int) -> int:
+        earliest = max(now_ms, campaign.send_at_ms)
+        if not campaign.quiet:
+            return earliest
+        at = from_ms(earliest)
+        for one in group.addressees:
+            at = next_allowed(one.number, at, self._hours)
+        return to_ms(at)
+
+    def _now_ms(self) -> int:
+        return to_ms(self._clock.now())
+
+
+def _next_group(addressees: Sequence[Addressee], rate: Rate) -> _Group:
+    first = addressees[0].text
+    same = takewhile(lambda one: one.text == first, addressees)
+    return _Group([one for one, _ in zip(same, range(group_size(rate)), strict=False)])
+
+
+def _draft(campaign: Campaign, chunk: Chunk, addressee: Addressee) -> Message:
+    send = campaign.send_of(chunk.number)
+    count = count_segments(addressee.text)
+    return Message(
+        key=MessageKey.outbound(send, campaign.sender, addressee.number),
+        direction=Direction.OUTBOUND,
+        sender=campaign.sender,
+        recipient=addressee.number,
+        text=addressee.text,
+        history=History((Step(State.SENDING, chunk.first_sent_ms or campaign.created_ms),)),
+        tag=campaign.tag,
+        encoding=count.encoding.value,
+        segments=count.segments,
+        delivery_report=campaign.delivery_report,
+        first_sent_ms=chunk.first_sent_ms,
+        campaign=campaign.id,
+    )
+
+
+def _is_open(message: Message) -> bool:
+    return message.state is State.SENDING
+
+
+def _pause_s(chunk: Chunk) -> int:
+    base = min(_LONGEST_WAIT_S, 5 * 2 ** min(chunk.round, 8))
+    return base + zlib.crc32(f"{chunk.campaign}{chunk.number}".encode()) % base

@@ -1,0 +1,74 @@
+"""The pacer: one row per sender says when the next texts may go, over all instances (invariant I4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.ports.clock import Clock
+from shared.ports.tables import Entity, EntityChanged, EntityExists, Table
+from shared.rules.ids import digest, to_ms
+from shared.rules.pacing import CAMPAIGN_AHEAD_MS, CAMPAIGN_SHARE, Pace, Rate, may_send, reserve, slow_down
+
+_ROW = "pace"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """When texts may go, in ms; a campaign whose time is too far ahead has nothing reserved, and asks again."""
+
+    at_ms: int
+    reserved: bool
+
+
+class Pacer:
+    """Reserves room for texts on a sender's schedule, by compare-and-swap."""
+
+    def __init__(self, table: Table, clock: Clock) -> None:
+        self._table = table
+        self._clock = clock
+
+    async def reserve(self, sender: str, rate: Rate, units: int) -> int:
+        """Reserve room for `units` recipients, however far ahead, and return when they may go, in ms."""
+        _, at_ms = await self._change(sender, lambda pace: reserve(pace, rate, units, self._now_ms()))
+        return at_ms
+
+    async def reserve_for_campaign(self, sender: str, rate: Rate, units: int) -> Room:
+        """Reserve room at a campaign's share of the rate, if there is some soon: single texts go before."""
+
+        def change(pace: Pace) -> tuple[Pace, int]:
+            paced, at_ms = reserve(pace, rate, units, self._now_ms(), CAMPAIGN_SHARE)
+            return (paced if at_ms - self._now_ms() <= CAMPAIGN_AHEAD_MS else pace), at_ms
+
+        changed, at_ms = await self._change(sender, change)
+        return Room(at_ms, changed)
+
+    async def may_go(self, sender: str, at_ms: int) -> bool:
+        """Tell whether what was reserved for this time may still go now."""
+        return may_send(await self._pace(sender), at_ms, self._now_ms())
+
+    async def slow_down(self, sender: str, rate: Rate, retry_after_s: int) -> None:
+        """Let nothing more go for that long, and go slower after it: the carrier said that it is too fast."""
+        await self._change(sender, lambda pace: (slow_down(pace, self._now_ms(), retry_after_s * 1000, rate), 0))
+
+    async def _pace(self, sender: str) -> Pace:
+        stored = await self._table.get(digest("pace", sender), _ROW)
+        return Pace.from_json(str(stored.values["pace"])) if stored else Pace()
+
+    async def _change(self, sender: str, change: Callable[[Pace], tuple[Pace, int]]) -> tuple[bool, int]:
+        partition = digest("pace", sender)
+        while True:
+            stored = await self._table.get(partition, _ROW)
+            before = Pace.from_json(str(stored.values["pace"])) if stored else Pace()
+            after, at_ms = change(before)
+            if after == before:
+                return False, at_ms
+            entity = Entity(partition, _ROW, {"pace": after.to_json()}, stored.etag if stored else "")
+            try:
+                await (self._table.replace(entity) if stored else self._table.insert(entity))
+            except (EntityExists, EntityChanged):
+                continue
+            return True, at_ms
+
+    def _now_ms(self) -> int:
+        return to_ms(self._clock.now())
