@@ -7,9 +7,9 @@ import os
 import shutil
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -139,7 +139,8 @@ def run(addresses: Addresses, stop_request: StopRequest) -> None:
         _welcome(addresses)
         stack.watch()
     finally:
-        say("Stopping …")
+        with suppress(BrokenPipeError):  # whoever read the output may be gone
+            say("Stopping …")
         stack.stop()
 
 
