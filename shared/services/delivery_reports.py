@@ -100,7 +100,7 @@ class DeliveryReports:
             source=Source.DELIVERY_REPORT,
             sender=sender,
         )
-        return await self._consents.change(change)
+        return await self._consents.hear(change)
 
     async def _tell(self, settled: Message | None, applied: Applied | None) -> None:
         notices = [message_settled(settled)] if settled and settled.state in ENDS else []

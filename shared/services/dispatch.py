@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from shared.ports.carrier import Addressee, Carrier, SendRequest, SendResult
 from shared.ports.clock import Clock
@@ -22,17 +22,15 @@ from shared.rules.errors import (
     CarrierThrottled,
     CarrierUnavailable,
     SmsError,
-    StorageUnavailable,
 )
-from shared.rules.ids import Send, from_ms, recipient_key, to_ms
+from shared.rules.ids import Send, from_ms, to_ms
 from shared.rules.reasons import Reason
 from shared.rules.states import History, State, Step
 from shared.services.activity import Activity, ActivityLog
+from shared.services.fence import Fence, Fences
+from shared.services.idempotency import LEASE
 from shared.services.messages import Message, Messages
-from shared.services.opt_outs import OptOuts
 
-FENCE_MAX_AGE = timedelta(milliseconds=500)
-_FENCE_TRIES = 4
 _NOTHING_SENT: dict[type[SmsError], Reason] = {
     CarrierRefused: Reason.CARRIER_REFUSED,
     CarrierThrottled: Reason.CARRIER_THROTTLED,
@@ -58,20 +56,24 @@ class _Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fence:
-    """Who has opted out, and when the reading of it began."""
-
-    blocked: frozenset[str]
-    read_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class _Settlement:
     """A message and the step that it is to take."""
 
     message: Message
     step: Step
     carrier_message_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """What came of handing over: settlements, and the error by which a request was not taken, if one was.
+
+    `apart`: the request was cut into parts, which fail each for itself.
+    """
+
+    settlements: Sequence[_Settlement] = ()
+    error: SmsError | None = None
+    apart: bool = False
 
 
 class Dispatch:
@@ -82,14 +84,14 @@ class Dispatch:
         *,
         messages: Messages,
         activity: ActivityLog,
-        opt_outs: OptOuts,
+        fences: Fences,
         carrier: Carrier,
         clock: Clock,
         repeat_window: timedelta,
     ) -> None:
         self._messages = messages
         self._activity = activity
-        self._opt_outs = opt_outs
+        self._fences = fences
         self._carrier = carrier
         self._clock = clock
         self._repeat_window = repeat_window
@@ -101,30 +103,23 @@ class Dispatch:
 
         Raises:
             CarrierRefused, CarrierThrottled, CarrierUnavailable: ACS took none of it, and the messages are `failed`.
-            StillOpen: ACS took none of it now, but may have taken some from a worker that died.
+            StillOpen: ACS took none of it now and may later, but may have taken some from a worker that died.
             StorageUnavailable: what became of the messages could not be read or recorded.
         """
-        fence = await self._fence(drafts, fenced=fenced)
+        fence = await self._fences.read(drafts) if fenced else Fence()
         claims, traces = await self._claim(drafts, fence)
-        due, late = await self._due(claims, fence, fenced=fenced)
-        try:
-            results = await self._call(send, [claim.message for claim in due])
-        except NOTHING_SENT as error:
-            await self._abandon(due, late, traces, error)
-            raise
-        settled = await self._record([*late, *results], traces)
+        unsettled = [claim for claim in claims if claim.message.state is State.SENDING]
+        delivery = await self._deliver(send, unsettled, fence)
+        settled = await self._record(delivery.settlements, traces)
+        if delivery.error:
+            if len(settled) < len(unsettled):
+                raise StillOpen(delivery.error) from delivery.error
+            if not delivery.apart and not any(claim.retaken for claim in claims):
+                raise delivery.error
         return tuple(settled.get(claim.message.key.row, claim.message) for claim in claims)
 
-    async def _fence(self, drafts: Sequence[Message], *, fenced: bool) -> _Fence:
-        read_at = self._clock.now()
-        if not fenced:
-            return _Fence(frozenset(), read_at)
-        standings = await asyncio.gather(*(self._opt_outs.standing(draft.recipient) for draft in drafts))
-        pairs = zip(drafts, standings, strict=True)
-        return _Fence(frozenset(d.recipient for d, standing in pairs if standing.blocks(d.sender)), read_at)
-
-    async def _claim(self, drafts: Sequence[Message], fence: _Fence) -> tuple[Sequence[_Claim], dict[str, Activity]]:
-        now_ms = to_ms(self._clock.now())
+    async def _claim(self, drafts: Sequence[Message], fence: Fence) -> tuple[Sequence[_Claim], dict[str, Activity]]:
+        now_ms = self._now_ms()
         suppressed = History((Step(State.SUPPRESSED, now_ms, Reason.OPTED_OUT),))
         marked = [
             replace(draft, history=suppressed)
@@ -134,103 +129,93 @@ class Dispatch:
         ]
         stored, traces = await asyncio.gather(
             asyncio.gather(*(self._messages.put_new(message) for message in marked)),
-            self._activity.record([Activity.of(message) for message in marked]),
+            self._activity.record([Activity.of(message) for message in marked if message.state is State.SENDING]),
         )
         claims = [_Claim(message, retaken=not is_new) for message, is_new in stored]
-        return claims, {trace.row: trace for trace in traces}
+        traced = {trace.row: trace for trace in traces}
+        # A suppressed draft is traced as it is stored, which an earlier worker may have done in another state.
+        others = [Activity.of(claim.message) for claim in claims if claim.message.key.row not in traced]
+        return claims, traced | {trace.row: trace for trace in await self._activity.record(others)}
 
-    async def _due(
-        self, claims: Sequence[_Claim], fence: _Fence, *, fenced: bool
-    ) -> tuple[Sequence[_Claim], Sequence[_Settlement]]:
-        open_claims = [claim for claim in claims if claim.message.state is State.SENDING]
-        fence = await self._fresh_fence(open_claims, fence, fenced=fenced)
-        now_ms = to_ms(self._clock.now())
-        window_ms = int(self._repeat_window.total_seconds() * 1000)
-        late: list[_Settlement] = []
-        due: list[_Claim] = []
-        for claim in open_claims:
-            too_old = claim.retaken and claim.message.first_sent_ms + window_ms < now_ms
-            blocked = claim.message.recipient in fence.blocked
-            if too_old or (blocked and claim.retaken):
-                late.append(_Settlement(claim.message, Step(State.UNKNOWN, now_ms, Reason.INTERRUPTED)))
-            elif blocked:
-                late.append(_Settlement(claim.message, Step(State.SUPPRESSED, now_ms, Reason.OPTED_OUT)))
-            else:
-                due.append(claim)
-        return due, late
+    async def _deliver(self, send: Send, claims: Sequence[_Claim], fence: Fence) -> _Delivery:
+        fence = await self._fences.fresh(fence, [claim.message for claim in claims])
+        verdicts = [(claim, self._verdict(claim, fence)) for claim in claims]
+        late = [_Settlement(claim.message, step) for claim, step in verdicts if step]
+        due = [claim for claim, step in verdicts if step is None]
+        handed_over = await self._hand_over(send, due, fence)
+        return replace(handed_over, settlements=[*late, *handed_over.settlements])
 
-    async def _fresh_fence(self, claims: Sequence[_Claim], fence: _Fence, *, fenced: bool) -> _Fence:
-        for _ in range(_FENCE_TRIES):
-            if not fenced or self._clock.now() - fence.read_at <= FENCE_MAX_AGE:
-                return fence
-            read_at = self._clock.now()
-            left = await self._opt_outs.left_since(fence.read_at)
-            suspects = [one.message for one in claims if recipient_key(one.message.recipient) in left]
-            again = await self._fence(suspects, fenced=fenced)
-            fence = _Fence(fence.blocked | again.blocked, read_at)
-        raise StorageUnavailable("Storage is too slow to check opt-outs right before sending. Try again later.")
+    def _verdict(self, claim: _Claim, fence: Fence) -> Step | None:
+        """Return the step of a message that must not be sent now, None if it is to be sent."""
+        now_ms = self._now_ms()
+        blocked = claim.message.recipient in fence.blocked
+        # Past the lease another worker may have sent it, though this one never was interrupted, only slow.
+        window = self._repeat_window if claim.retaken else max(self._repeat_window, LEASE)
+        too_old = claim.message.first_sent_ms + window // timedelta(milliseconds=1) < now_ms
+        if too_old or (blocked and claim.retaken):
+            return Step(State.UNKNOWN, now_ms, Reason.INTERRUPTED)
+        return Step(State.SUPPRESSED, now_ms, Reason.OPTED_OUT) if blocked else None
 
-    async def _call(self, send: Send, messages: Sequence[Message]) -> Sequence[_Settlement]:
-        if not messages:
-            return []
+    async def _hand_over(self, send: Send, due: Sequence[_Claim], fence: Fence) -> _Delivery:
+        if not due:
+            return _Delivery()
+        messages = [claim.message for claim in due]
         try:
             results = await self._carrier.send(_request(send, messages))
         except CarrierSilent:
-            step = Step(State.UNKNOWN, to_ms(self._clock.now()), Reason.CARRIER_SILENT)
-            return [_Settlement(message, step) for message in messages]
+            silent = Step(State.UNKNOWN, self._now_ms(), Reason.CARRIER_SILENT)
+            return _Delivery([_Settlement(message, silent) for message in messages])
         except CarrierRefused as error:
-            if error.target != "recipients":
-                raise
-            return await self._call_apart(send, messages)
-        now_ms = to_ms(self._clock.now())
-        return [
-            _Settlement(message, _step_of(result, now_ms), result.message_id or "")
-            for message, result in zip(messages, results, strict=True)
-        ]
+            if error.target == "recipients":
+                return await self._hand_over_apart(send, due, fence)
+            return _Delivery(_not_sent(due, error, self._now_ms()), error)
+        except NOTHING_SENT as error:
+            return _Delivery(_not_sent(due, error, self._now_ms()), error)
+        now_ms = self._now_ms()
+        pairs = zip(messages, results, strict=True)
+        return _Delivery([_Settlement(one, _step_of(said, now_ms), said.message_id or "") for one, said in pairs])
 
-    async def _call_apart(self, send: Send, messages: Sequence[Message]) -> Sequence[_Settlement]:
+    async def _hand_over_apart(self, send: Send, due: Sequence[_Claim], fence: Fence) -> _Delivery:
         # Newer versions of ACS refuse the whole request for one number that they do not like. Halving finds it, so
         # that it does not sink the others; what fails on the way fails for its half alone, since others have gone.
-        if len(messages) == 1:
-            return self._all_failed(messages, Reason.RECIPIENT_REFUSED)
-        middle = len(messages) // 2
-        settlements: list[_Settlement] = []
-        for half in (messages[:middle], messages[middle:]):
-            try:
-                settlements += await self._call(send, half)
-            except NOTHING_SENT as error:
-                settlements += self._all_failed(half, _NOTHING_SENT[type(error)])
-        return settlements
-
-    def _all_failed(self, messages: Sequence[Message], reason: Reason) -> Sequence[_Settlement]:
-        failed = Step(State.FAILED, to_ms(self._clock.now()), reason)
-        return [_Settlement(message, failed) for message in messages]
-
-    async def _abandon(
-        self,
-        due: Sequence[_Claim],
-        late: Sequence[_Settlement],
-        traces: dict[str, Activity],
-        error: SmsError,
-    ) -> None:
-        ours = self._all_failed([claim.message for claim in due if not claim.retaken], _NOTHING_SENT[type(error)])
-        await self._record([*late, *ours], traces)
-        if len(ours) < len(due):
-            raise StillOpen(error) from error
+        if len(due) == 1:
+            refused = Step(State.FAILED, self._now_ms(), Reason.RECIPIENT_REFUSED)
+            return _Delivery([_Settlement(due[0].message, refused)])
+        middle = len(due) // 2
+        first = await self._deliver(send, due[:middle], fence)
+        second = await self._deliver(send, due[middle:], fence)
+        return _Delivery([*first.settlements, *second.settlements], first.error or second.error, apart=True)
 
     async def _record(self, settlements: Sequence[_Settlement], traces: dict[str, Activity]) -> dict[str, Message]:
         ends = [one.message.with_step(one.step, one.carrier_message_id) for one in settlements]
-        steps = [
-            replace(Activity.of(message), etag=traces[message.key.row].etag)
-            if message.key.row in traces
-            else Activity.of(message)
-            for message in ends
-        ]
+        steps = [_following(traces[message.key.row], Activity.of(message)) for message in ends]
         writes: list[Awaitable[Message]] = [
             self._messages.settle(one.message, one.step, one.carrier_message_id) for one in settlements
         ]
         settled, _ = await asyncio.gather(asyncio.gather(*writes), self._activity.record(steps))
         return {message.key.row: message for message in settled}
+
+    def _now_ms(self) -> int:
+        return to_ms(self._clock.now())
+
+
+def _following(trace: Activity, end: Activity) -> Activity:
+    """Return the end under the trace's ETag; without it, so to be merged, if the trace knows more already."""
+    return replace(end, etag=trace.etag if trace.step.order < end.step.order else "")
+
+
+def _not_sent(due: Sequence[_Claim], error: SmsError, now_ms: int) -> Sequence[_Settlement]:
+    """Return what follows from ACS having taken nothing.
+
+    What an earlier worker may have handed over stays open, to be repeated, unless a repeat would be refused for good.
+    """
+    failed = Step(State.FAILED, now_ms, _NOTHING_SENT[type(error)])
+    interrupted = Step(State.UNKNOWN, now_ms, Reason.INTERRUPTED)
+    return [
+        _Settlement(claim.message, interrupted if claim.retaken else failed)
+        for claim in due
+        if error.permanent or not claim.retaken
+    ]
 
 
 def _request(send: Send, messages: Sequence[Message]) -> SendRequest:

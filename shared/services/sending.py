@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from pydantic import TypeAdapter
@@ -37,8 +38,8 @@ class Text:
     @property
     def fingerprint(self) -> str:
         """Return what makes this request the same one when its key comes again."""
-        numbers = (recipient.number for recipient in self.recipients)
-        return "\x00".join((self.sender.name, self.text, self.tag, str(self.delivery_report), *numbers))
+        numbers = [recipient.number for recipient in self.recipients]
+        return json.dumps([self.sender.name, self.text, self.tag, self.delivery_report, numbers])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,15 @@ class Sending:
         key = key or str(uuid4())
         begun = await self._idempotency.begin(key, text.fingerprint)
         if isinstance(begun, Answered):
-            return _ANSWERS.validate_json(begun.answer)
+            return _from_stored(begun.answer, text)
         messages = await self._run(text, Send(send_id(key), begun.accepted_ms), begun)
         answers = _answers(text, messages)
-        await self._idempotency.finish(begun, _ANSWERS.dump_json(answers).decode())
+        await self._idempotency.finish(begun, _to_stored(answers))
         return answers
+
+    async def has_begun(self, key: str) -> bool:
+        """Tell whether a send with this key was begun, and so must be ended by `send` with the same text."""
+        return await self._idempotency.knows(key)
 
     async def _run(self, text: Text, send: Send, running: Running) -> tuple[Message, ...]:
         drafts = [_draft(text, send, one.number, self._now_ms()) for one in text.recipients if not one.problem]
@@ -96,6 +101,16 @@ class Sending:
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())
+
+
+def _to_stored(answers: Sequence[RecipientAnswer]) -> str:
+    # Without what was written as the recipient: the repeat brings it, and it may be too much for the store.
+    return _ANSWERS.dump_json(tuple(replace(answer, to="") for answer in answers)).decode()
+
+
+def _from_stored(stored: str, text: Text) -> tuple[RecipientAnswer, ...]:
+    pairs = zip(_ANSWERS.validate_json(stored), text.recipients, strict=True)
+    return tuple(replace(answer, to=recipient.number) for answer, recipient in pairs)
 
 
 def _draft(text: Text, send: Send, recipient: str, now_ms: int) -> Message:
