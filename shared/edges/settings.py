@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from shared.edges.acs_address import clean_endpoint, parse_connection_string
 from shared.rules.phone_numbers import SenderType, is_alphanumeric_sender, is_e164, is_short_code
 from shared.services.senders import OptOutHandling, Sender, Senders
 
@@ -48,6 +49,13 @@ class SenderSetting(BaseModel):
         if is_e164(value) or is_short_code(value) or is_alphanumeric_sender(value):
             return value
         raise ValueError("is neither an E.164 number, nor a short code, nor an alphanumeric sender")
+
+    @model_validator(mode="after")
+    def _check_type(self) -> Self:
+        shapes = {SenderType.SHORT_CODE: is_short_code, SenderType.ALPHANUMERIC: is_alphanumeric_sender}
+        if not shapes.get(self.type, is_e164)(self.sender):
+            raise ValueError("`type` does not fit `sender`")
+        return self
 
     def to_sender(self) -> Sender:
         """Return the sender, its opt-out handling filled in by its type."""
@@ -219,6 +227,29 @@ class Settings(BaseModel):
         ),
     ] = 72
 
+    @field_validator("acs_connection_string")
+    @classmethod
+    def _check_connection_string(cls, value: str) -> str:
+        parse_connection_string(value)
+        return value
+
+    @field_validator("acs_endpoint")
+    @classmethod
+    def _check_endpoint(cls, value: str) -> str:
+        clean_endpoint(value)
+        return value
+
+    @field_validator("storage_connection_string")
+    @classmethod
+    def _check_storage(cls, value: str) -> str:
+        pairs = (part.partition("=") for part in value.split(";"))
+        parts = {name.strip().lower(): of.strip() for name, _, of in pairs if of.strip()}
+        where = parts.keys() & {"accountname", "tableendpoint"}
+        sign_in = parts.keys() & {"accountkey", "sharedaccesssignature"}
+        if (where and sign_in) or parts.get("usedevelopmentstorage", "").lower() == "true":
+            return value
+        raise ValueError("it is not the connection string of a storage account")
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if not (self.acs_connection_string or self.acs_endpoint):
@@ -244,7 +275,8 @@ class Settings(BaseModel):
             SettingsError: naming the first setting that is missing or wrong.
         """
         names = {field.alias for field in cls.model_fields.values()}
-        given = {name: value for name, value in environment.items() if name in names and value.strip()}
+        # Asked by name, since the environment of Windows knows names in any case but lists them in capitals.
+        given = {name: value for name in names if name and (value := environment.get(name, "")).strip()}
         unknown = sorted(name for name in environment if name.startswith("SMS_") and name not in names)
         if unknown:
             raise SettingsError(unknown[0], "is not a setting of this app; docs/settings.md lists them all.")
