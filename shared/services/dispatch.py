@@ -133,9 +133,10 @@ class Dispatch:
         )
         claims = [_Claim(message, retaken=not is_new) for message, is_new in stored]
         traced = {trace.row: trace for trace in traces}
-        # A suppressed draft is traced as it is stored, which an earlier worker may have done in another state.
-        others = [Activity.of(claim.message) for claim in claims if claim.message.key.row not in traced]
-        return claims, traced | {trace.row: trace for trace in await self._activity.record(others)}
+        # An earlier worker may have stored more than this one drafted, and died before it traced that.
+        stored_now = (Activity.of(claim.message) for claim in claims)
+        ahead = [one for one in stored_now if one.row not in traced or traced[one.row].step.order < one.step.order]
+        return claims, traced | {trace.row: trace for trace in await self._activity.record(ahead)}
 
     async def _deliver(self, send: Send, claims: Sequence[_Claim], fence: Fence) -> _Delivery:
         fence = await self._fences.fresh(fence, [claim.message for claim in claims])
