@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -24,6 +25,10 @@ def main(arguments: Sequence[str]) -> int:
         return _carry_out(options, arguments[len(ours) :], stop)
     except Interrupted:
         return 0 if options.command == "run" else 130
+    except BrokenPipeError:
+        # Python would complain once more at its end, when it empties the buffer.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except Problem as problem:
         print(problem, file=sys.stderr, flush=True)
         return 1

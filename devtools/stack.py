@@ -7,9 +7,9 @@ import os
 import shutil
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,8 @@ class Stack:
         self._start("carrier", carrier)
         self._wait("storage", at.storage.answer)
         self._wait("carrier", lambda: get_json(f"{at.carrier}/_carrier") is not None)
-        self._start("host", _host_command(at.api_port), _host_environment(at))
+        carrier_settings = get_json(f"{at.carrier}/_carrier") or {}
+        self._start("host", host_command(at.api_port), host_environment(at.storage, carrier_settings))
         self._wait("host", lambda: get_json(f"{at.host}/api/health") is not None)
         self._wait("carrier", self._events_are_subscribed)
         say(f"  All parts answer after {seconds_since(begun)}")
@@ -138,7 +139,8 @@ def run(addresses: Addresses, stop_request: StopRequest) -> None:
         _welcome(addresses)
         stack.watch()
     finally:
-        say("Stopping …")
+        with suppress(BrokenPipeError):  # whoever read the output may be gone
+            say("Stopping …")
         stack.stop()
 
 
@@ -156,7 +158,7 @@ def _end_of_log(child: processes.Child) -> str:
     return f"the end of {child.log.relative_to(ROOT)} says:\n{child.last_lines()}"
 
 
-def _host_command(port: int) -> list[str]:
+def host_command(port: int) -> list[str]:
     """Prefer Azure Functions Core Tools; without them take the built-in host."""
     core_tools = shutil.which("func")
     if core_tools:
@@ -164,16 +166,19 @@ def _host_command(port: int) -> list[str]:
     return [str(venv_program("python")), "-m", "local.host", "--port", str(port)]
 
 
-def _host_environment(at: Addresses) -> dict[str, str]:
-    """Settings files, overlaid by this process's environment, overlaid by where the stack itself listens."""
-    carrier = get_json(f"{at.carrier}/_carrier") or {}
+def host_environment(storage: StoragePorts, carrier: Mapping[str, Any], folder: Path = ROOT) -> dict[str, str]:
+    """Give the host's environment: settings files, then this process's own, then where the stack listens.
+
+    `carrier` is what the carrier's `GET /_carrier` answers, `folder` where the settings files are. Raises a Problem
+    when a settings file is not what it should be.
+    """
     programs = venv_program("python").parent
     return {
-        **_settings_of(ROOT / "local.settings.json.example"),
-        **_settings_of(ROOT / "local.settings.json"),
+        **_settings_of(folder / "local.settings.json.example"),
+        **_settings_of(folder / "local.settings.json"),
         **os.environ,
         "FUNCTIONS_WORKER_RUNTIME": "python",
-        "AzureWebJobsStorage": at.storage.connection_string,
+        "AzureWebJobsStorage": storage.connection_string,
         "ACS_CONNECTION_STRING": carrier["connectionString"],
         "SMS_RELAY_TOPIC_ENDPOINT": carrier["topicEndpoint"],
         "SMS_RELAY_TOPIC_KEY": carrier["topicKey"],

@@ -19,6 +19,7 @@ from shared.services.opt_outs import Change, OptOut
 from shared.services.sending import RecipientAnswer
 
 TEXT_LIMIT = 2048
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 
 
 def _fits(text: str) -> str:
@@ -36,7 +37,8 @@ def _as_list(to: object) -> object:
     return [to] if isinstance(to, str) else to
 
 
-WrittenNumber = Annotated[str, Field(min_length=1, max_length=64)]
+# Whatever is written: what is not a number is refused by itself and does not sink the others.
+WrittenNumber = str
 SenderName = Annotated[str | None, Field(alias="from", min_length=1, max_length=64)]
 Recipients = Annotated[list[WrittenNumber], Field(min_length=1, max_length=100)]
 
@@ -331,8 +333,8 @@ class OptOutListQuery(PageQuery):
 class AnalyticsQuery(Query):
     """The time range, the length of a bucket and what to split by."""
 
-    start: Annotated[AwareDatetime, Field(alias="from")]
-    end: Annotated[AwareDatetime, Field(alias="to")]
+    start: Annotated[AwareDatetime, Field(alias="from", ge=_EARLIEST)]
+    end: Annotated[AwareDatetime, Field(alias="to", le=_LATEST)]
     interval: Interval = Interval.DAY
     group_by: GroupBy | None = None
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import azure.functions as func
 
+from shared.edges.defects import place_of
 from shared.rules.errors import InternalError, SmsError
 from shared.rules.ids import to_ms
 from shared.rules.phone_numbers import normalize_from_event
@@ -29,6 +30,8 @@ REPORT_RECEIVED = "Microsoft.Communication.SMSDeliveryReportReceived"
 Event = func.EventGridEvent | func.CloudEvent
 E = TypeVar("E")
 
+_VALUE_LIMIT = 16_000
+_YEARS = range(2000, 3000)
 _LOG = logging.getLogger("sms.events")
 
 
@@ -64,7 +67,7 @@ async def _take(
     except SmsError:
         raise
     except Exception as error:  # noqa: BLE001 - the last boundary: an exception's text would be in the host's answer
-        _LOG.error("A defect while taking %s: %s", expected, type(error).__name__)
+        _LOG.error("A defect while taking %s: %s at %s", expected, type(error).__name__, place_of(error))
         raise InternalError("The event could not be taken; the log says more.") from None
 
 
@@ -110,7 +113,14 @@ def _data_of(event: Event) -> Mapping[str, object]:
         data = _parsed(data)
     if not isinstance(data, Mapping):
         raise _Unreadable("an event without data")
-    return {str(name).lower(): value for name, value in data.items()}
+    if any(isinstance(value, str) and len(value) > _VALUE_LIMIT for value in data.values()):
+        raise _Unreadable("an event with a value that is too long")
+    return {str(name).lower(): _storable(value) for name, value in data.items()}
+
+
+def _storable(value: object) -> object:
+    # JSON may hold half of a surrogate pair, which no store takes.
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
 
 
 def _parsed(data: str) -> object:
@@ -134,16 +144,17 @@ def _optional(data: Mapping[str, object], name: str) -> str:
 
 def _received_ms(data: Mapping[str, object], event: Event) -> int:
     value = data.get("receivedtimestamp")
-    at = _time(value) if isinstance(value, str) else None
-    at = at or (event.time if isinstance(event, func.CloudEvent) else event.event_time)
-    if at is None:
-        raise _Unreadable("an event without a time")
-    return to_ms(at if at.tzinfo else at.replace(tzinfo=UTC))
+    sent = event.time if isinstance(event, func.CloudEvent) else event.event_time
+    for at in (_time(value), sent):
+        # A time that was never set comes as the year 1, .NET's default.
+        if at is not None and at.year in _YEARS:
+            return to_ms(at if at.tzinfo else at.replace(tzinfo=UTC))
+    raise _Unreadable("an event without a time")
 
 
-def _time(value: str) -> datetime | None:
+def _time(value: object) -> datetime | None:
     try:
-        return datetime.fromisoformat(value)
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         return None
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
@@ -19,6 +18,7 @@ import azure.functions as func
 from pydantic import BaseModel
 
 from shared.edges.api_models import NoQuery
+from shared.edges.defects import place_of
 from shared.edges.http_errors import error_response
 from shared.edges.http_requests import Source, read_body, read_query, read_text
 from shared.rules.errors import InternalError, SmsError
@@ -147,7 +147,7 @@ async def _serve(endpoint: Endpoint, handler: Handler[B, Q], req: func.HttpReque
     except SmsError as error:
         response = error_response(error)
     except Exception as error:  # noqa: BLE001 - the last boundary: nothing of a defect may reach the caller
-        _LOG.error("A defect in %s: %s at %s", endpoint.name, type(error).__name__, _place_of(error))
+        _LOG.error("A defect in %s: %s at %s", endpoint.name, type(error).__name__, place_of(error))
         response = error_response(InternalError(f"Something went wrong here. Give support the id {request_id}."))
     response.headers["x-ms-request-id"] = request_id
     if "x-ms-client-request-id" in req.headers:
@@ -179,9 +179,3 @@ def _render(endpoint: Endpoint, answer: BaseModel | Reply) -> func.HttpResponse:
         mimetype=reply.content_type,
         charset="utf-8",
     )
-
-
-def _place_of(error: Exception) -> str:
-    # The place in the code and no more: an exception's own text may quote what it was given.
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{frames[-1].name}:{frames[-1].lineno}" if frames else "an unknown place"

@@ -109,7 +109,7 @@ def _check_first_sent(value: str | None) -> None:
         return
     try:
         parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise InvalidRequest(
             "This must be an HTTP date, like Tue, 26 Mar 2019 16:06:51 GMT.", target="Repeatability-First-Sent"
         ) from None

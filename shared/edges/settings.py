@@ -7,10 +7,12 @@ never shows the value, which may be a secret.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     Json,
@@ -19,10 +21,15 @@ from pydantic import (
     model_validator,
 )
 
+from shared.edges.acs_address import clean_endpoint, parse_connection_string
+from shared.rules.countries import AllowedCountries, ByCountry, parse_countries
+from shared.rules.pacing import Rate
 from shared.rules.phone_numbers import SenderType, is_alphanumeric_sender, is_e164, is_short_code
-from shared.services.senders import OptOutHandling, Sender, Senders
+from shared.rules.prices import parse_prices
+from shared.rules.quiet_hours import DayHours, parse_hours
+from shared.services.senders import PER_MINUTE, OptOutHandling, Sender, Senders
 
-_STRICT = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+_STRICT = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
 
 
 class SettingsError(Exception):
@@ -41,6 +48,7 @@ class SenderSetting(BaseModel):
     sender: str
     type: SenderType
     opt_outs: Annotated[OptOutHandling | None, Field(alias="optOuts")] = None
+    per_minute: Annotated[int | None, Field(alias="perMinute", ge=100, le=1_000_000)] = None
 
     @field_validator("sender")
     @classmethod
@@ -49,9 +57,17 @@ class SenderSetting(BaseModel):
             return value
         raise ValueError("is neither an E.164 number, nor a short code, nor an alphanumeric sender")
 
+    @model_validator(mode="after")
+    def _check_type(self) -> Self:
+        shapes = {SenderType.SHORT_CODE: is_short_code, SenderType.ALPHANUMERIC: is_alphanumeric_sender}
+        if not shapes.get(self.type, is_e164)(self.sender):
+            raise ValueError("`type` does not fit `sender`")
+        return self
+
     def to_sender(self) -> Sender:
         """Return the sender, its opt-out handling filled in by its type."""
-        return Sender(self.sender, self.type, self.opt_outs or OptOutHandling.default_of(self.type))
+        handling = self.opt_outs or OptOutHandling.default_of(self.type)
+        return Sender(self.sender, self.type, handling, Rate(self.per_minute or PER_MINUTE[self.type]))
 
 
 class Settings(BaseModel):
@@ -101,6 +117,14 @@ class Settings(BaseModel):
         Field(
             alias="AzureWebJobsStorage__tableServiceUri",
             description="Table endpoint of the storage account, with managed identity, where the account name "
+            "is not enough.",
+        ),
+    ] = ""
+    storage_queue_uri: Annotated[
+        str,
+        Field(
+            alias="AzureWebJobsStorage__queueServiceUri",
+            description="Queue endpoint of the storage account, with managed identity, where the account name "
             "is not enough.",
         ),
     ] = ""
@@ -219,6 +243,79 @@ class Settings(BaseModel):
         ),
     ] = 72
 
+    @field_validator("acs_connection_string")
+    @classmethod
+    def _check_connection_string(cls, value: str) -> str:
+        parse_connection_string(value)
+        return value
+
+    @field_validator("acs_endpoint")
+    @classmethod
+    def _check_endpoint(cls, value: str) -> str:
+        clean_endpoint(value)
+        return value
+
+    @field_validator("storage_connection_string")
+    @classmethod
+    def _check_storage(cls, value: str) -> str:
+        pairs = (part.partition("=") for part in value.split(";"))
+        parts = {name.strip().lower(): of.strip() for name, _, of in pairs if of.strip()}
+        where = parts.keys() & {"accountname", "tableendpoint"}
+        sign_in = parts.keys() & {"accountkey", "sharedaccesssignature"}
+        if (where and sign_in) or parts.get("usedevelopmentstorage", "").lower() == "true":
+            return value
+        raise ValueError("it is not the connection string of a storage account")
+
+    send_within_minutes: Annotated[
+        int,
+        Field(
+            alias="SMS_SEND_WITHIN_MINUTES",
+            ge=1,
+            le=43_200,
+            description="For how many minutes a text that cannot go is tried again; then it is `expired`. A request's "
+            "own `notAfter` goes before.",
+        ),
+    ] = 1440
+    report_within_hours: Annotated[
+        int,
+        Field(
+            alias="SMS_REPORT_WITHIN_HOURS",
+            ge=1,
+            le=168,
+            description="After how many hours without a delivery report a sent text is `unknown`; a late report still "
+            "settles it.",
+        ),
+    ] = 24
+    quiet_hours: Annotated[
+        ByCountry[DayHours],
+        BeforeValidator(parse_hours),
+        Field(
+            alias="SMS_QUIET_HOURS",
+            validate_default=True,
+            description="When campaigns may be sent, by the recipient's country and local time, as a JSON object; `*` "
+            "is for all others.",
+        ),
+    ] = '{"*":"09:00-20:00"}'  # type: ignore[assignment]  # read by the validator, as from the environment
+    countries: Annotated[
+        AllowedCountries,
+        BeforeValidator(parse_countries),
+        Field(
+            alias="SMS_COUNTRIES",
+            validate_default=True,
+            description="Countries (two letters, separated by commas) to which campaigns may be sent. Empty: all.",
+        ),
+    ] = ""  # type: ignore[assignment]  # likewise
+    prices: Annotated[
+        ByCountry[Decimal],
+        BeforeValidator(parse_prices),
+        Field(
+            alias="SMS_PRICES",
+            validate_default=True,
+            description="Price of a segment by the recipient's country, as a JSON object; `*` is for all others. For "
+            "forecasts.",
+        ),
+    ] = "{}"  # type: ignore[assignment]  # likewise
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if not (self.acs_connection_string or self.acs_endpoint):
@@ -244,7 +341,8 @@ class Settings(BaseModel):
             SettingsError: naming the first setting that is missing or wrong.
         """
         names = {field.alias for field in cls.model_fields.values()}
-        given = {name: value for name, value in environment.items() if name in names and value.strip()}
+        # Asked by name, since the environment of Windows knows names in any case but lists them in capitals.
+        given = {name: value for name in names if name and (value := environment.get(name, "")).strip()}
         unknown = sorted(name for name in environment if name.startswith("SMS_") and name not in names)
         if unknown:
             raise SettingsError(unknown[0], "is not a setting of this app; docs/settings.md lists them all.")

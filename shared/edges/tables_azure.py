@@ -70,7 +70,9 @@ class AzureTable:
         condition = {} if etag is None else _unchanged(etag)
         await self._ask(lambda: self._client.delete_entity(partition, row, **condition))
 
-    async def query(self, within: Range, *, limit: int = 1000, cursor: str | None = None) -> Page:
+    async def query(
+        self, within: Range, *, limit: int = 1000, cursor: str | None = None, columns: Sequence[str] = ()
+    ) -> Page:
         """Return up to `limit` entities of the range in key order, from the cursor on.
 
         The store may stop anywhere with a continuation: this goes on until the page is full or all is read.
@@ -79,7 +81,7 @@ class AzureTable:
         position = None if cursor is None else decode_cursor(cursor)
         found: list[Entity] = []
         while True:
-            some, position = await self._some(odata_filter(within), limit - len(found), position)
+            some, position = await self._some(odata_filter(within), limit - len(found), position, columns)
             found += some
             if position is None or len(found) >= limit:
                 return Page(tuple(found), position and encode_cursor(position))
@@ -93,9 +95,11 @@ class AzureTable:
         answers = await self._write(lambda: self._client.submit_transaction(steps, **_ONCE))
         return tuple(etag_of(answer) for answer in answers)
 
-    async def _some(self, within: str, size: int, start: Position | None) -> tuple[list[Entity], Position | None]:
+    async def _some(
+        self, within: str, size: int, start: Position | None, columns: Sequence[str]
+    ) -> tuple[list[Entity], Position | None]:
         try:
-            return await self._ask(partial(self._page, within, size, start))
+            return await self._ask(partial(self._page, within, size, start, columns))
         except (EntityChanged, MissingTableError):
             return [], None
         except InternalError:
@@ -103,8 +107,11 @@ class AzureTable:
                 raise
             raise bad_cursor() from None
 
-    async def _page(self, within: str, size: int, start: Position | None) -> tuple[list[Entity], Position | None]:
-        pages: Any = self._listed(within, results_per_page=size).by_page(cast("Any", _token(start)))
+    async def _page(
+        self, within: str, size: int, start: Position | None, columns: Sequence[str]
+    ) -> tuple[list[Entity], Position | None]:
+        options = {"select": ["PartitionKey", "RowKey", *columns]} if columns else {}
+        pages: Any = self._listed(within, results_per_page=size, **options).by_page(cast("Any", _token(start)))
         page = await anext(pages)
         return [from_wire(entity) async for entity in page], _position(pages.continuation_token)
 

@@ -60,14 +60,16 @@ class MemoryTable:
             raise EntityChanged
         del self._partitions[partition][row]
 
-    async def query(self, within: Range, *, limit: int = 1000, cursor: str | None = None) -> Page:
+    async def query(
+        self, within: Range, *, limit: int = 1000, cursor: str | None = None, columns: Sequence[str] = ()
+    ) -> Page:
         """Return up to `limit` entities of the range in key order, from the cursor on."""
         check_query(within, limit)
         start = None if cursor is None else _start(decode_cursor(cursor))
         found = list(itertools.islice(self._from(start, within), limit + 1))
         rest = found[limit:]
         after = encode_cursor(Position(rest[0].partition, rest[0].row)) if rest else None
-        return Page(tuple(_copy(entity) for entity in found[:limit]), after)
+        return Page(tuple(_copy(entity, columns) for entity in found[:limit]), after)
 
     async def transact(self, writes: Sequence[Write]) -> tuple[str, ...]:
         """Do up to 100 writes of one partition, all or none, and return the new ETags in order."""
@@ -128,8 +130,9 @@ class MemoryTables:
         return self._tables.setdefault(name, MemoryTable(self._etags))
 
 
-def _copy(entity: Entity) -> Entity:
-    return replace(entity, values=dict(entity.values))
+def _copy(entity: Entity, columns: Sequence[str] = ()) -> Entity:
+    kept = {name: value for name, value in entity.values.items() if not columns or name in columns}
+    return replace(entity, values=kept)
 
 
 def _start(position: Position) -> tuple[bytes, bytes]:

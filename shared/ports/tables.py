@@ -84,8 +84,12 @@ class Table(Protocol):
         """Delete the entity; absent is fine. With an ETag: EntityChanged if it is another's."""
         ...
 
-    async def query(self, within: Range, *, limit: int = 1000, cursor: str | None = None) -> Page:
+    async def query(
+        self, within: Range, *, limit: int = 1000, cursor: str | None = None, columns: Sequence[str] = ()
+    ) -> Page:
         """Return up to `limit` (1 to 1,000) entities of the range in key order, from the cursor on.
+
+        With `columns`, only these values, which makes long listings cheap.
 
         Raises:
             InvalidRequest: the cursor is not one of ours.
@@ -105,11 +109,11 @@ class Tables(Protocol):
         ...
 
 
-async def scan(table: Table, within: Range) -> AsyncIterator[Entity]:
+async def scan(table: Table, within: Range, columns: Sequence[str] = ()) -> AsyncIterator[Entity]:
     """Yield every entity of the range in key order, page after page."""
     cursor: str | None = None
     while True:
-        page = await table.query(within, cursor=cursor)
+        page = await table.query(within, cursor=cursor, columns=columns)
         for entity in page.entities:
             yield entity
         if page.cursor is None:

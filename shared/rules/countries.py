@@ -50,7 +50,7 @@ def parse_by_country(text: str, read: Callable[[object], Value]) -> ByCountry[Va
     except ValueError:
         raise ValueError('is not JSON, such as {"*": …, "US": …}') from None
     if not isinstance(found, dict):
-        raise ValueError('is not a JSON object, such as {"*": …, "US": …}')
+        raise ValueError('is not a JSON object, such as {"*": …, "US": …}')  # noqa: TRY004  # a setting's value
     return ByCountry({_checked(country): read(value) for country, value in found.items()})
 
 

@@ -243,6 +243,9 @@ def _checked(written: str, number: PhoneNumber) -> str:
     e164 = _e164(number)
     if e164 != f"+{_digits(written)}":
         raise _refusal(NumberProblem.EXTRA_DIGITS)
+    if not is_e164(e164):
+        # libphonenumber holds some countries' numbers possible with more digits than ITU-T E.164 has room for.
+        raise _refusal(NumberProblem.TOO_LONG)
     return e164
 
 

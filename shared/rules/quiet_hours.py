@@ -41,7 +41,7 @@ class DayHours:
     end: time
 
     def __post_init__(self) -> None:
-        if self.end not in {_MIDNIGHT} and self.start >= self.end:
+        if self.end != _MIDNIGHT and self.start >= self.end:
             raise ValueError("has hours that do not end later on the same day")
 
     def hold(self, local: time) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from shared.ports.tables import Entity, EntityChanged, EntityExists, Page, Range, Table, Value, Write, scan
-from shared.rules.ids import hour_partition, ms_of, newest_first
+from shared.rules.ids import MessageKey, hour_partition, ms_of, newest_first
 from shared.rules.states import State, Step
 from shared.services.messages import Message
 
@@ -46,7 +46,13 @@ class Activity:
     segments: int = 0
     keyword: str = ""
     campaign: str = ""
+    home: str = ""
     etag: str = ""
+
+    @property
+    def message_key(self) -> MessageKey:
+        """Return the key of the message that this row stands for."""
+        return MessageKey(self.home or self.conversation, self.row)
 
     @property
     def at_ms(self) -> int:
@@ -71,6 +77,7 @@ class Activity:
             segments=message.segments,
             keyword=message.keyword,
             campaign=message.campaign,
+            home=message.key.partition if message.campaign else "",
         )
 
 
@@ -150,6 +157,7 @@ def _to_entity(activity: Activity) -> Entity:
         "code": activity.step.code,
         "round": activity.step.round,
         "campaign": activity.campaign,
+        "home": activity.home,
     }
     return Entity(activity.partition, activity.row, values, activity.etag)
 
@@ -173,5 +181,6 @@ def _from_entity(entity: Entity) -> Activity:
         segments=int(values["segments"]),
         keyword=str(values["keyword"]),
         campaign=str(values["campaign"]),
+        home=str(values["home"]),
         etag=entity.etag,
     )

@@ -5,15 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.services.analytics import Analytics
+from shared.services.campaign_plans import CampaignPlans
+from shared.services.campaign_progress import CampaignProgress
+from shared.services.campaigns import Campaigns
 from shared.services.conversations import Conversations
 from shared.services.delivery_reports import DeliveryReports
+from shared.services.failures import Failures
 from shared.services.health import Health
 from shared.services.inbound import Inbound
 from shared.services.kept_events import KeptEvents
 from shared.services.messages import Messages
+from shared.services.missing_reports import MissingReports
 from shared.services.opt_out_lists import OptOutLists
+from shared.services.releases import Releases
 from shared.services.senders import Senders
 from shared.services.sending import Sending
+from shared.services.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +38,10 @@ class Services:
     inbound: Inbound
     delivery_reports: DeliveryReports
     kept_events: KeptEvents
+    campaigns: Campaigns
+    campaign_plans: CampaignPlans
+    campaign_progress: CampaignProgress
+    releases: Releases
+    work: Work
+    failures: Failures
+    missing_reports: MissingReports

@@ -17,6 +17,7 @@ from shared.ports.clock import Clock
 from shared.ports.tables import Entity, EntityChanged, Range, Table, Value, Write, scan
 from shared.rules.errors import NotFound
 from shared.rules.ids import Send, block_id, newest_first, to_ms
+from shared.services.campaign_rows import PreparedRecipient, RowError
 
 LEASE = timedelta(seconds=120)
 CHUNKS_PER_BLOCK = 10
@@ -61,20 +62,6 @@ class Campaign:
         """Return the request that the messages of a chunk belong to: that of its block."""
         return Send(block_id(self.id, chunk // CHUNKS_PER_BLOCK), self.created_ms, block=True)
 
-    @property
-    def blocks(self) -> int:
-        """Return how many blocks the campaign has."""
-        return -(-self.chunks // CHUNKS_PER_BLOCK)
-
-
-@dataclass(frozen=True, slots=True)
-class Addressee:
-    """One recipient of a campaign: the row of the upload, the number, and the text that is for them."""
-
-    row: int
-    number: str
-    text: str
-
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -102,15 +89,6 @@ class Chunk:
         return not self.closed and max(self.wake_ms, self.lease_ms) > now_ms
 
 
-@dataclass(frozen=True, slots=True)
-class RowProblem:
-    """What is wrong with a row of the upload."""
-
-    row: int
-    code: str
-    message: str
-
-
 class Campaigns:
     """The campaigns in their table."""
 
@@ -119,7 +97,7 @@ class Campaigns:
         self._clock = clock
 
     async def create(
-        self, campaign: Campaign, chunks: Sequence[Sequence[Addressee]], problems: Sequence[RowProblem]
+        self, campaign: Campaign, chunks: Sequence[Sequence[PreparedRecipient]], problems: Sequence[RowError]
     ) -> None:
         """Store a campaign with its recipients; it is there only when all of it is.
 
@@ -162,9 +140,12 @@ class Campaigns:
                 await self._table.replace(_campaign_entity(replace(campaign, status=status)))
             except EntityChanged:
                 continue
-            if status is Status.DONE:
-                await self._table.delete(_RUNNING, campaign_id)
             return replace(campaign, status=status)
+
+    async def end(self, campaign: Campaign, status: Status) -> None:
+        """Note that no chunk is left to do: the timer need not look at the campaign again."""
+        await self.set_status(campaign.id, status)
+        await self._table.delete(_RUNNING, campaign.id)
 
     async def page(self, limit: int, cursor: str | None) -> tuple[tuple[Campaign, ...], str | None]:
         """Return campaigns, the newest first, and the next page's cursor."""
@@ -205,24 +186,24 @@ class Campaigns:
         except EntityChanged:
             return None
 
-    async def addressees(self, campaign_id: str, number: int) -> tuple[Addressee, ...]:
+    async def addressees(self, campaign_id: str, number: int) -> tuple[PreparedRecipient, ...]:
         """Return the recipients of a chunk, in the order in which they are texted."""
         entity = await self._table.get(campaign_id, _names_row(number))
         return _addressees(str(entity.values["names"])) if entity else ()
 
-    async def problems(self, campaign_id: str) -> Sequence[RowProblem]:
+    async def problems(self, campaign_id: str) -> Sequence[RowError]:
         """Return what was wrong with rows of the upload, by row."""
         rows = Range(campaign_id, row_from="problems.", row_to="problems/")
         return [
-            RowProblem(*problem)
+            RowError(*problem)
             async for entity in scan(self._table, rows)
             for problem in json.loads(str(entity.values["problems"]))
         ]
 
 
-def chunked(addressees: Sequence[Addressee]) -> list[list[Addressee]]:
+def chunked(addressees: Sequence[PreparedRecipient]) -> list[list[PreparedRecipient]]:
     """Cut recipients into chunks: up to 100 each, and no more text than one row holds; equal texts stay together."""
-    chunks: list[list[Addressee]] = []
+    chunks: list[list[PreparedRecipient]] = []
     room = 0
     texts: set[str] = set()
     for one in addressees:
@@ -241,20 +222,20 @@ def chunked(addressees: Sequence[Addressee]) -> list[list[Addressee]]:
 _NAMES_CHARACTERS = 30_000
 
 
-def _names_json(addressees: Sequence[Addressee]) -> str:
+def _names_json(addressees: Sequence[PreparedRecipient]) -> str:
     texts = list(dict.fromkeys(one.text for one in addressees))
     places = {text: place for place, text in enumerate(texts)}
     return json.dumps(
-        {"texts": texts, "to": [[one.row, one.number, places[one.text]] for one in addressees]}, separators=(",", ":")
+        {"texts": texts, "to": [[one.row, one.to, places[one.text]] for one in addressees]}, separators=(",", ":")
     )
 
 
-def _addressees(stored: str) -> tuple[Addressee, ...]:
+def _addressees(stored: str) -> tuple[PreparedRecipient, ...]:
     names = json.loads(stored)
-    return tuple(Addressee(row, number, names["texts"][place]) for row, number, place in names["to"])
+    return tuple(PreparedRecipient(row, number, names["texts"][place]) for row, number, place in names["to"])
 
 
-def _problem_entities(campaign_id: str, problems: Sequence[RowProblem]) -> list[Entity]:
+def _problem_entities(campaign_id: str, problems: Sequence[RowError]) -> list[Entity]:
     parts = [problems[start : start + 150] for start in range(0, len(problems), 150)]
     return [
         Entity(

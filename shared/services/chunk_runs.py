@@ -13,7 +13,6 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from itertools import takewhile
 
 from shared.ports.clock import Clock
@@ -21,19 +20,18 @@ from shared.ports.queue import Queue
 from shared.rules.countries import ByCountry
 from shared.rules.errors import CarrierRefused, CarrierThrottled, SmsError
 from shared.rules.ids import MessageKey, from_ms, to_ms
-from shared.rules.pacing import CAMPAIGN_AHEAD_MS, Rate, group_size
+from shared.rules.pacing import CAMPAIGN_AHEAD_MS
 from shared.rules.quiet_hours import DayHours, next_allowed
 from shared.rules.reasons import Reason
 from shared.rules.segments import count_segments
 from shared.rules.states import History, State, Step
 from shared.services.activity import Activity, ActivityLog
-from shared.services.campaigns import LEASE, Addressee, Campaign, Campaigns, Chunk, Status
-from shared.services.departure import NOTHING_SENT, Departure, Settlement, reason_of
-from shared.services.dispatch import FENCE_MAX_AGE
-from shared.services.fence import Fence
+from shared.services.campaign_rows import PreparedRecipient
+from shared.services.campaigns import LEASE, Campaign, Campaigns, Chunk, Status
+from shared.services.departure import Claim, Departed, Departure, Settlement, refused
+from shared.services.fence import UNREAD
 from shared.services.messages import Direction, Message, Messages
 from shared.services.pacer import Pacer
-from shared.services.senders import Senders
 
 # For how long a worker waits for its moment before it gives the chunk back to the queue.
 _PATIENCE_MS = 10_000
@@ -50,11 +48,11 @@ _SHIFT_MS = 100_000
 class _Group:
     """The recipients of one request: one text, next to each other in the chunk."""
 
-    addressees: Sequence[Addressee]
+    addressees: Sequence[PreparedRecipient]
 
     @property
     def numbers(self) -> list[str]:
-        return [one.number for one in self.addressees]
+        return [one.to for one in self.addressees]
 
 
 class ChunkRuns:
@@ -66,26 +64,20 @@ class ChunkRuns:
         campaigns: Campaigns,
         messages: Messages,
         activity: ActivityLog,
-        fence: Fence,
         pacer: Pacer,
         departure: Departure,
         queue: Queue,
-        senders: Senders,
         hours: ByCountry[DayHours],
         clock: Clock,
-        repeat_window: timedelta,
     ) -> None:
         self._campaigns = campaigns
         self._messages = messages
         self._activity = activity
-        self._fence = fence
         self._pacer = pacer
         self._departure = departure
         self._queue = queue
-        self._senders = senders
         self._hours = hours
         self._clock = clock
-        self._repeat_ms = int(repeat_window.total_seconds() * 1000)
 
     async def enqueue(self, chunk: Chunk, at_ms: int) -> None:
         """Put a chunk into the queue for a time, and look at it again if nothing comes of it."""
@@ -110,7 +102,7 @@ class ChunkRuns:
             chunk = await self._step(campaign, chunk, addressees)
         return bool(chunk and chunk.closed)
 
-    async def _step(self, campaign: Campaign, chunk: Chunk, addressees: Sequence[Addressee]) -> Chunk | None:
+    async def _step(self, campaign: Campaign, chunk: Chunk, addressees: Sequence[PreparedRecipient]) -> Chunk | None:
         if chunk.group:
             group = _Group(addressees[chunk.position : chunk.position + chunk.group])
             return await self._repeat(campaign, chunk, group)
@@ -121,16 +113,15 @@ class ChunkRuns:
             return await self._end(campaign, chunk, addressees, State.EXPIRED, Reason.EXPIRED)
         if campaign.status is Status.PAUSED:
             return await self._campaigns.keep(replace(chunk, lease_ms=0, wake_ms=0, go_ms=0))
-        group = _next_group(addressees[chunk.position :], self._senders.choose(campaign.sender).rate)
+        group = _next_group(addressees[chunk.position :], self._pacer.group_size(campaign.sender))
         allowed_ms = self._allowed_ms(campaign, group, now_ms)
         if allowed_ms > now_ms:
             return await self._rest(replace(chunk, go_ms=0), allowed_ms)
         return await self._wait_and_send(campaign, chunk, group)
 
     async def _wait_and_send(self, campaign: Campaign, chunk: Chunk, group: _Group) -> Chunk | None:
-        sender = self._senders.choose(campaign.sender)
         asked_ms = self._now_ms()
-        room = await self._pacer.reserve_for_campaign(sender.pace_key, sender.rate, len(group.addressees))
+        room = await self._pacer.reserve_for_campaign(campaign.sender, len(group.addressees))
         wait_ms = room.at_ms - self._now_ms()
         if wait_ms > _PATIENCE_MS:
             return await self._rest(chunk, room.at_ms)
@@ -138,7 +129,7 @@ class ChunkRuns:
             await self._clock.sleep(max(wait_ms - CAMPAIGN_AHEAD_MS, 50) / 1000)
             return chunk
         await self._clock.sleep(max(0, wait_ms) / 1000)
-        if self._now_ms() - asked_ms > _UNCHECKED_MS and not await self._pacer.may_go(sender.pace_key, room.at_ms):
+        if self._now_ms() - asked_ms > _UNCHECKED_MS and not await self._pacer.may_go(campaign.sender, room.at_ms):
             return chunk
         return await self._claim_and_send(campaign, chunk, group)
 
@@ -150,56 +141,33 @@ class ChunkRuns:
         )
         if claimed is None:
             return None
-        drafts = [_draft(campaign, claimed, one) for one in group.addressees]
-        return await self._send(campaign, claimed, drafts, retaken=False)
+        return await self._send(
+            campaign, claimed, [Claim(_draft(campaign, claimed, one), retaken=False) for one in group.addressees]
+        )
 
     async def _repeat(self, campaign: Campaign, chunk: Chunk, group: _Group) -> Chunk | None:
         drafts = [_draft(campaign, chunk, one) for one in group.addressees]
         recorded = await asyncio.gather(*(self._messages.get(draft.key) for draft in drafts))
-        lost = [draft for draft, message in zip(drafts, recorded, strict=True) if message is None or _is_open(message)]
-        if chunk.first_sent_ms + self._repeat_ms < self._now_ms():
-            await self._record(campaign, self._departure.all(lost, State.UNKNOWN, Reason.INTERRUPTED))
-            return await self._go_on(chunk)
-        return await self._send(campaign, chunk, lost, retaken=True)
+        pairs = zip(drafts, recorded, strict=True)
+        lost = [Claim(draft, retaken=True) for draft, message in pairs if message is None or _is_open(message)]
+        return await self._send(campaign, chunk, lost)
 
-    async def _send(
-        self, campaign: Campaign, chunk: Chunk, drafts: Sequence[Message], *, retaken: bool
-    ) -> Chunk | None:
-        reading = await self._fence.read(campaign.sender, [draft.recipient for draft in drafts])
-        left = [draft for draft in drafts if draft.recipient in reading.blocked]
-        due = [draft for draft in drafts if draft.recipient not in reading.blocked]
-        # Who left after an earlier worker may have texted them is not texted again, and not called suppressed.
-        state, reason = (State.UNKNOWN, Reason.INTERRUPTED) if retaken else (State.SUPPRESSED, Reason.OPTED_OUT)
-        settlements = list(self._departure.all(left, state, reason))
-        if self._clock.now() - reading.read_at > FENCE_MAX_AGE:
-            return chunk
-        try:
-            settlements += await self._departure.go(campaign.send_of(chunk.number), due)
-        except NOTHING_SENT as error:
-            return await self._nothing_sent(campaign, chunk, settlements, due, error, retaken=retaken)
+    async def _send(self, campaign: Campaign, chunk: Chunk, claims: Sequence[Claim]) -> Chunk | None:
+        departed = await self._departure.go(campaign.send_of(chunk.number), claims, UNREAD)
+        settlements = list(departed.settlements)
+        if departed.error is None or isinstance(departed.error, CarrierRefused):
+            await self._record(campaign, [*settlements, *refused(departed, self._now_ms())])
+            return await self._go_on(chunk)
         await self._record(campaign, settlements)
-        return await self._go_on(chunk)
+        return await self._wait(campaign, chunk, departed, departed.error)
 
-    async def _nothing_sent(
-        self,
-        campaign: Campaign,
-        chunk: Chunk,
-        settlements: list[Settlement],
-        due: Sequence[Message],
-        error: SmsError,
-        *,
-        retaken: bool,
-    ) -> Chunk | None:
-        if isinstance(error, CarrierRefused) and not retaken:
-            settlements += self._departure.all(due, State.FAILED, reason_of(error))
-            await self._record(campaign, settlements)
-            return await self._go_on(chunk)
+    async def _wait(self, campaign: Campaign, chunk: Chunk, departed: Departed, error: SmsError) -> Chunk | None:
         wait_s = error.retry_after_s if error.retry_after_s is not None else _pause_s(chunk)
         if isinstance(error, CarrierThrottled):
-            sender = self._senders.choose(campaign.sender)
-            await self._pacer.slow_down(sender.pace_key, sender.rate, wait_s)
+            await self._pacer.slow_down(campaign.sender, wait_s)
         # Nothing of a new claim has gone, so it is given up; an older one stays, to be repeated or left unknown.
-        again = chunk if retaken else replace(chunk, group=0, first_sent_ms=0)
+        fresh = not departed.settlements and not any(claim.retaken for claim in departed.not_taken)
+        again = replace(chunk, group=0, first_sent_ms=0) if fresh else chunk
         return await self._rest(replace(again, round=chunk.round + 1), self._now_ms() + wait_s * 1000)
 
     async def _record(self, campaign: Campaign, settlements: Sequence[Settlement]) -> None:
@@ -226,10 +194,11 @@ class ChunkRuns:
         return await self._campaigns.keep(forward) if closed else forward
 
     async def _end(
-        self, campaign: Campaign, chunk: Chunk, addressees: Sequence[Addressee], state: State, reason: Reason
+        self, campaign: Campaign, chunk: Chunk, addressees: Sequence[PreparedRecipient], state: State, reason: Reason
     ) -> Chunk | None:
         rest = [_draft(campaign, chunk, one) for one in addressees[chunk.position :]]
-        await self._record(campaign, self._departure.all(rest, state, reason))
+        end = Step(state, self._now_ms(), reason)
+        await self._record(campaign, [Settlement(message, end) for message in rest])
         return await self._campaigns.keep(replace(chunk, position=chunk.total, group=0, closed=True))
 
     async def _rest(self, chunk: Chunk, until_ms: int) -> Chunk | None:
@@ -254,27 +223,27 @@ class ChunkRuns:
             return earliest
         at = from_ms(earliest)
         for one in group.addressees:
-            at = next_allowed(one.number, at, self._hours)
+            at = next_allowed(one.to, at, self._hours)
         return to_ms(at)
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())
 
 
-def _next_group(addressees: Sequence[Addressee], rate: Rate) -> _Group:
+def _next_group(addressees: Sequence[PreparedRecipient], most: int) -> _Group:
     first = addressees[0].text
     same = takewhile(lambda one: one.text == first, addressees)
-    return _Group([one for one, _ in zip(same, range(group_size(rate)), strict=False)])
+    return _Group([one for one, _ in zip(same, range(most), strict=False)])
 
 
-def _draft(campaign: Campaign, chunk: Chunk, addressee: Addressee) -> Message:
+def _draft(campaign: Campaign, chunk: Chunk, addressee: PreparedRecipient) -> Message:
     send = campaign.send_of(chunk.number)
     count = count_segments(addressee.text)
     return Message(
-        key=MessageKey.outbound(send, campaign.sender, addressee.number),
+        key=MessageKey.outbound(send, campaign.sender, addressee.to),
         direction=Direction.OUTBOUND,
         sender=campaign.sender,
-        recipient=addressee.number,
+        recipient=addressee.to,
         text=addressee.text,
         history=History((Step(State.SENDING, chunk.first_sent_ms or campaign.created_ms),)),
         tag=campaign.tag,
@@ -291,5 +260,5 @@ def _is_open(message: Message) -> bool:
 
 
 def _pause_s(chunk: Chunk) -> int:
-    base = min(_LONGEST_WAIT_S, 5 * 2 ** min(chunk.round, 8))
+    base: int = min(_LONGEST_WAIT_S, 5 * 2 ** min(chunk.round, 8))
     return base + zlib.crc32(f"{chunk.campaign}{chunk.number}".encode()) % base

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
+from shared.ports.clock import Clock
 from shared.ports.relay import Relay
 from shared.rules.delivery_codes import DeliveryCode, Outcome, parse_outcome
-from shared.rules.ids import MessageKey, Send
+from shared.rules.errors import StorageUnavailable
+from shared.rules.ids import MessageKey, Send, to_ms
 from shared.rules.states import ENDS, State, Step
 from shared.services.activity import Activity, ActivityLog
 from shared.services.consent import Consents
@@ -17,6 +19,9 @@ from shared.services.notices import message_settled, opt_out_changed
 from shared.services.opt_outs import Applied, Change, Consent, Source
 from shared.services.senders import Senders
 
+_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
+# Longer than a worker's lease: after it the message of a report is stored, or it is not ours.
+_STORED_WITHIN_MS = 15 * 60_000
 _STATES = {
     Outcome.DELIVERED: State.DELIVERED,
     Outcome.FAILED: State.FAILED,
@@ -49,7 +54,9 @@ class DeliveryReports:
         kept_events: KeptEvents,
         relay: Relay,
         senders: Senders,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._messages = messages
         self._activity = activity
         self._consents = consents
@@ -82,7 +89,18 @@ class DeliveryReports:
         send = Send.from_tag(report.tag)
         if send is None:
             return None
-        return await self._messages.get(MessageKey.outbound(send, sender, report.recipient))
+        key = MessageKey.outbound(send, sender, report.recipient)
+        if not send.block:
+            return await self._messages.get(key)
+        # A campaign's message is stored with the answer of ACS, which its report may come before.
+        for pause_s in (*_PAUSES_S, None):
+            message = await self._messages.get(key)
+            if message or pause_s is None:
+                break
+            await self._clock.sleep(pause_s)
+        if message is None and to_ms(self._clock.now()) - report.received_ms < _STORED_WITHIN_MS:
+            raise StorageUnavailable("The message of this report is not stored yet: deliver it again later.")
+        return message
 
     async def _settle(self, message: Message, report: DeliveryReport, code: DeliveryCode) -> Message:
         step = Step(_STATES[code.outcome], report.received_ms, code.reason or "", code.code)
@@ -101,7 +119,7 @@ class DeliveryReports:
             source=Source.DELIVERY_REPORT,
             sender=sender,
         )
-        return await self._consents.change(change)
+        return await self._consents.hear(change)
 
     async def _tell(self, settled: Message | None, applied: Applied | None) -> None:
         notices = [message_settled(settled)] if settled and settled.state in ENDS else []

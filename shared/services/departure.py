@@ -1,9 +1,13 @@
-"""Departure: handing messages of one text to the carrier, and what that means for each of them."""
+"""Departure: handing messages of one text to the carrier, behind the fence, and what that means for each of them.
+
+Every request to the carrier is a look at the fence first (invariant I1), also a repeat of one that was not answered.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from shared.ports.carrier import Addressee, Carrier, SendRequest, SendResult
 from shared.ports.clock import Clock
@@ -11,6 +15,8 @@ from shared.rules.errors import CarrierRefused, CarrierSilent, CarrierThrottled,
 from shared.rules.ids import Send, from_ms, to_ms
 from shared.rules.reasons import Reason
 from shared.rules.states import State, Step
+from shared.services.batches import LEASE
+from shared.services.fence import Fence, Fences
 from shared.services.messages import Message
 
 _NOTHING_SENT: dict[type[SmsError], Reason] = {
@@ -19,6 +25,16 @@ _NOTHING_SENT: dict[type[SmsError], Reason] = {
     CarrierUnavailable: Reason.CARRIER_UNAVAILABLE,
 }
 NOTHING_SENT = tuple(_NOTHING_SENT)
+# A request without an answer is repeated with the same ids: the answer is for the first.
+_PAUSES_S = (0.2, 0.8)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A message that this worker is to send. `retaken`: an earlier worker may have handed it over already."""
+
+    message: Message
+    retaken: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,58 +51,116 @@ class Settlement:
         return self.message.with_step(self.step, self.carrier_message_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """What came of a departure: settlements, and the messages that the carrier did not take, with its error."""
+
+    settlements: Sequence[Settlement] = ()
+    not_taken: Sequence[Claim] = field(default_factory=tuple)
+    error: SmsError | None = None
+
+    def and_then(self, other: Departed) -> Departed:
+        """Return both together."""
+        return Departed(
+            [*self.settlements, *other.settlements],
+            [*self.not_taken, *other.not_taken],
+            self.error or other.error,
+        )
+
+
 class Departure:
     """The way from a claimed message to what the carrier said of it. It stores nothing."""
 
-    def __init__(self, carrier: Carrier, clock: Clock) -> None:
+    def __init__(self, carrier: Carrier, fences: Fences, clock: Clock, repeat_window: timedelta) -> None:
         self._carrier = carrier
+        self._fences = fences
         self._clock = clock
+        self._repeat_window = repeat_window
 
-    async def go(self, send: Send, messages: Sequence[Message]) -> Sequence[Settlement]:
-        """Hand over the messages (one sender and text) and return what became of each.
+    async def go(self, send: Send, claims: Sequence[Claim], fence: Fence) -> Departed:
+        """Hand over the claims (one sender and text) that the fence lets pass, and return what became of each."""
+        if not claims:
+            return Departed()
+        recipients = [claim.message.recipient for claim in claims]
+        fence = await self._fences.fresh(fence, claims[0].message.sender, recipients)
+        verdicts = [(claim, self._verdict(claim, fence)) for claim in claims]
+        held = Departed([Settlement(claim.message, step) for claim, step in verdicts if step])
+        due = [claim for claim, step in verdicts if step is None]
+        return held.and_then(await self._hand_over(send, due, fence)) if due else held
 
-        Raises:
-            CarrierRefused, CarrierThrottled, CarrierUnavailable: the carrier took none of them.
-        """
-        if not messages:
-            return []
+    def _verdict(self, claim: Claim, fence: Fence) -> Step | None:
+        """Return the step of a message that must not be sent now, None if it is to be sent."""
+        now_ms = self._now_ms()
+        blocked = claim.message.recipient in fence.blocked
+        # Past the lease another worker may have sent it, though this one never was interrupted, only slow.
+        window = self._repeat_window if claim.retaken else max(self._repeat_window, LEASE)
+        too_old = claim.message.first_sent_ms + window // timedelta(milliseconds=1) < now_ms
+        if too_old or (blocked and claim.retaken):
+            return Step(State.UNKNOWN, now_ms, Reason.INTERRUPTED)
+        return Step(State.SUPPRESSED, now_ms, Reason.OPTED_OUT) if blocked else None
+
+    async def _hand_over(self, send: Send, due: Sequence[Claim], fence: Fence, tries: int = 0) -> Departed:
         try:
-            results = await self._carrier.send(_request(send, messages))
+            results = await self._carrier.send(_request(send, [claim.message for claim in due]))
         except CarrierSilent:
-            return self.all(messages, State.UNKNOWN, Reason.CARRIER_SILENT)
+            return await self._again(send, due, fence, tries)
         except CarrierRefused as error:
-            if error.target != "recipients":
-                raise
-            return await self._go_apart(send, messages)
-        now_ms = to_ms(self._clock.now())
-        return [
-            Settlement(message, _step_of(result, now_ms), result.message_id or "")
-            for message, result in zip(messages, results, strict=True)
-        ]
+            if error.target == "recipients":
+                return await self._go_apart(send, due, fence)
+            return Departed(not_taken=due, error=error)
+        except NOTHING_SENT as error:
+            return Departed(not_taken=due, error=error)
+        now_ms = self._now_ms()
+        return Departed([_settlement(claim, said, now_ms) for claim, said in zip(due, results, strict=True)])
 
-    async def _go_apart(self, send: Send, messages: Sequence[Message]) -> Sequence[Settlement]:
+    async def _again(self, send: Send, due: Sequence[Claim], fence: Fence, tries: int) -> Departed:
+        if tries == len(_PAUSES_S):
+            silent = Step(State.UNKNOWN, self._now_ms(), Reason.CARRIER_SILENT)
+            return Departed([Settlement(claim.message, silent) for claim in due])
+        await self._clock.sleep(_PAUSES_S[tries])
+        fence = await self._fences.fresh(fence, due[0].message.sender, [claim.message.recipient for claim in due])
+        retaken = [replace(claim, retaken=True) for claim in due]
+        verdicts = [(claim, self._verdict(claim, fence)) for claim in retaken]
+        held = Departed([Settlement(claim.message, step) for claim, step in verdicts if step])
+        left = [claim for claim, step in verdicts if step is None]
+        if not left:
+            return held
+        return held.and_then(_ambiguous(await self._hand_over(send, left, fence, tries + 1), self._now_ms()))
+
+    async def _go_apart(self, send: Send, due: Sequence[Claim], fence: Fence) -> Departed:
         # Newer versions of ACS refuse the whole request for one number that they do not like. Halving finds it, so
-        # that it does not sink the others; what fails on the way fails for its half alone, since others have gone.
-        if len(messages) == 1:
-            return self.all(messages, State.FAILED, Reason.RECIPIENT_REFUSED)
-        middle = len(messages) // 2
-        settlements: list[Settlement] = []
-        for half in (messages[:middle], messages[middle:]):
-            try:
-                settlements += await self.go(send, half)
-            except NOTHING_SENT as error:
-                settlements += self.all(half, State.FAILED, _NOTHING_SENT[type(error)])
-        return settlements
+        # that it does not sink the others.
+        if len(due) == 1:
+            refused = Step(State.FAILED, self._now_ms(), Reason.RECIPIENT_REFUSED)
+            return Departed([Settlement(due[0].message, refused)])
+        middle = len(due) // 2
+        first = await self.go(send, due[:middle], fence)
+        return first.and_then(await self.go(send, due[middle:], fence))
 
-    def all(self, messages: Sequence[Message], state: State, reason: str, code: str = "") -> Sequence[Settlement]:
-        """Return the same step for every message, now."""
-        step = Step(state, to_ms(self._clock.now()), reason, code)
-        return [Settlement(message, step) for message in messages]
+    def _now_ms(self) -> int:
+        return to_ms(self._clock.now())
+
+
+def refused(departed: Departed, now_ms: int) -> Sequence[Settlement]:
+    """Return what follows for the messages that the carrier refuses for good.
+
+    What an earlier worker may have handed over may have been sent: that is not known, and a repeat would tell no more.
+    """
+    failed = Step(State.FAILED, now_ms, Reason.CARRIER_REFUSED)
+    interrupted = Step(State.UNKNOWN, now_ms, Reason.INTERRUPTED)
+    return [Settlement(claim.message, interrupted if claim.retaken else failed) for claim in departed.not_taken]
 
 
 def reason_of(error: SmsError) -> Reason:
     """Return the reason code of an error that says that nothing was sent."""
     return _NOTHING_SENT[type(error)]
+
+
+def _ambiguous(departed: Departed, now_ms: int) -> Departed:
+    # A repeat that was not taken says nothing of the first try, which may have been.
+    silent = Step(State.UNKNOWN, now_ms, Reason.CARRIER_SILENT)
+    unknown = [Settlement(claim.message, silent) for claim in departed.not_taken]
+    return Departed([*departed.settlements, *unknown])
 
 
 def _request(send: Send, messages: Sequence[Message]) -> SendRequest:
@@ -99,6 +173,10 @@ def _request(send: Send, messages: Sequence[Message]) -> SendRequest:
         tag=send.tag,
         delivery_report=first.delivery_report,
     )
+
+
+def _settlement(claim: Claim, said: SendResult, now_ms: int) -> Settlement:
+    return Settlement(claim.message, _step_of(said, now_ms), said.message_id or "")
 
 
 def _step_of(result: SendResult, now_ms: int) -> Step:

@@ -1,8 +1,8 @@
-"""The fence: who may not be texted, read at once before a request goes out (invariant I1).
+"""The fence: who has opted out, read right before a request goes out (invariant I1).
 
-Reading each recipient's row costs one call per recipient. For many recipients the fence keeps a snapshot of all
-opt-outs and asks with one query who may have left since it was taken; only those, and those that the snapshot holds,
-are read one by one. So what it says is never older than the moment at which it was asked.
+Reading each recipient's row costs one call per recipient. For many recipients a snapshot of all opt-outs is kept, and
+one query tells who may have left since it was taken; only those, and those whom the snapshot holds, are read one by
+one. So a fence is never older than the moment at which its reading began.
 """
 
 from __future__ import annotations
@@ -10,34 +10,42 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from shared.ports.clock import Clock
+from shared.rules.errors import StorageUnavailable
 from shared.rules.ids import recipient_key
 from shared.services.opt_outs import OptOuts
 
+MAX_AGE = timedelta(milliseconds=500)
+_TRIES = 4
 _FEW = 5
 _SNAPSHOT_AGE = timedelta(minutes=10)
 _SNAPSHOT_LIMIT = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """Who has opted out of a sender, and when the reading began."""
+class Fence:
+    """The recipients who have opted out, and when the reading of them began; None for a fence that lets all pass."""
 
-    blocked: frozenset[str]
-    read_at: datetime
+    blocked: frozenset[str] = frozenset()
+    read_at: datetime | None = None
+
+
+OPEN = Fence()
+UNREAD = Fence(read_at=datetime.min.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    keys: frozenset[str]
+    """The keys of all who had opted out; None when they are too many to keep."""
+
+    keys: frozenset[str] | None
     taken_at: datetime
-    complete: bool
 
 
-class Fence:
-    """Reads opt-outs, one by one for a few recipients, by the snapshot for many."""
+class Fences:
+    """Reads fences."""
 
     def __init__(self, opt_outs: OptOuts, clock: Clock) -> None:
         self._opt_outs = opt_outs
@@ -45,27 +53,40 @@ class Fence:
         self._snapshot: _Snapshot | None = None
         self._taking = asyncio.Lock()
 
-    async def read(self, sender: str, recipients: Sequence[str]) -> Reading:
-        """Return which recipients this sender may not text now."""
+    async def read(self, sender: str, recipients: Sequence[str]) -> Fence:
+        """Return which of these recipients this sender may not text."""
         if len(recipients) <= _FEW:
-            read_at = self._clock.now()
-            return Reading(await self._blocked(sender, recipients), read_at)
+            return await self._read_each(sender, recipients)
         snapshot = await self._fresh_snapshot()
+        if snapshot.keys is None:
+            return await self._read_each(sender, recipients)
         read_at = self._clock.now()
-        if not snapshot.complete:
-            return Reading(await self._blocked(sender, recipients), read_at)
         suspects = snapshot.keys | await self._opt_outs.left_since(snapshot.taken_at)
         asked = [recipient for recipient in recipients if recipient_key(recipient) in suspects]
-        return Reading(await self._blocked(sender, asked), read_at)
+        return Fence((await self._read_each(sender, asked)).blocked, read_at)
 
-    async def _blocked(self, sender: str, recipients: Sequence[str]) -> frozenset[str]:
+    async def fresh(self, fence: Fence, sender: str, recipients: Sequence[str]) -> Fence:
+        """Return a fence of these recipients that is not old: this one, or one read anew.
+
+        Raises:
+            StorageUnavailable: each reading takes so long that it is old when it is there.
+        """
+        for _ in range(_TRIES):
+            if fence.read_at is None or self._clock.now() - fence.read_at <= MAX_AGE:
+                return fence
+            again = await self.read(sender, recipients)
+            fence = Fence(fence.blocked | again.blocked, again.read_at)
+        raise StorageUnavailable("Storage is too slow to check opt-outs right before sending. Try again later.")
+
+    async def _read_each(self, sender: str, recipients: Sequence[str]) -> Fence:
+        read_at = self._clock.now()
         standings = await asyncio.gather(*(self._opt_outs.standing(recipient) for recipient in recipients))
-        return frozenset(standing.recipient for standing in standings if standing.blocks(sender))
+        blocked = frozenset(standing.recipient for standing in standings if standing.blocks(sender))
+        return Fence(blocked, read_at)
 
     async def _fresh_snapshot(self) -> _Snapshot:
         async with self._taking:
             now = self._clock.now()
             if self._snapshot is None or now - self._snapshot.taken_at > _SNAPSHOT_AGE:
-                keys = await self._opt_outs.keys(_SNAPSHOT_LIMIT)
-                self._snapshot = _Snapshot(keys or frozenset(), now, complete=keys is not None)
+                self._snapshot = _Snapshot(await self._opt_outs.keys(_SNAPSHOT_LIMIT), now)
             return self._snapshot

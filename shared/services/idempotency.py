@@ -64,6 +64,10 @@ class Idempotency:
             retry_after_s=2,
         )
 
+    async def knows(self, key: str) -> bool:
+        """Tell whether there is a record of this key: running, interrupted or answered."""
+        return await self._table.get(digest("idempotency", key), _ROW) is not None
+
     async def _try_begin(self, fresh: Entity) -> Running | Answered | None:
         stored = await self._table.get(fresh.partition, fresh.row)
         try:

@@ -116,20 +116,20 @@ class Inbound:
         kind = classify(message.text).kind
         if kind is KeywordKind.OPT_OUT:
             scope = ALL_SENDERS if self._opt_out_scope == "all" else message.sender
-            return kind, await self._consents.change(opt_out_by(message, scope))
+            return kind, await self._consents.hear(opt_out_by(message, scope))
         if kind not in (KeywordKind.OPT_IN, KeywordKind.OPT_IN_ANSWER):
             return kind, None
-        change = opt_in_by(message)
-        if kind is KeywordKind.OPT_IN_ANSWER and not await self._consents.answers_opt_out(change):
+        if kind is KeywordKind.OPT_IN_ANSWER and not await self._consents.answers_opt_out(message):
             return KeywordKind.NONE, None
-        return KeywordKind.OPT_IN, await self._consents.change(change)
+        return KeywordKind.OPT_IN, await self._consents.hear(opt_in_by(message))
 
     async def _answer(self, message: Message, kind: KeywordKind, applied: Applied | None) -> None:
         text = self._reply_texts.get(kind, "")
         sender = self._senders.find(message.sender)
         if not text or sender is None or not sender.answers_itself(message.text):
             return
-        if (applied and not applied.flipped) or self._is_late(message):
+        key = f"reply:{message.id}"
+        if (applied and not applied.flipped) or (self._is_late(message) and not await self._sending.has_begun(key)):
             return
         reply = Text(
             sender,
@@ -139,7 +139,7 @@ class Inbound:
             confirms_opt_out=kind is KeywordKind.OPT_OUT,
         )
         try:
-            await self._sending.send(reply, key=f"reply:{message.id}")
+            await self._sending.send(reply, key=key)
         except CarrierRefused:
             _LOG.warning("The carrier refused the answer to a keyword; the opt-out itself is recorded.")
 

@@ -32,7 +32,7 @@ class KeptEvents:
 
     async def keep(self, event: StrangeEvent) -> None:
         """Store the event and note it in the log, without anything of its content."""
-        row = digest("event", event.type, event.id, event.body if not event.id else "")
+        row = digest("event", event.type, event.id, event.body)
         values: dict[str, Value] = {
             "type": event.type[:256],
             "eventId": event.id[:256],

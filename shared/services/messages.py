@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from shared.ports.tables import Entity, EntityChanged, EntityExists, Page, Range, Table, Value, Write
 from shared.rules.ids import MessageKey, conversation_id, newest_first
+from shared.rules.reasons import Reason
 from shared.rules.states import WAITING, History, State, Step
 
 
@@ -122,6 +123,16 @@ class Messages:
         """Keep a campaign's message in its conversation too, as it is now."""
         if message.campaign:
             await self._table.upsert(to_entity(message.in_conversation()))
+
+    async def cancel(self, key: MessageKey, at_ms: int) -> Message | None:
+        """Cancel a message that has not gone, and return it as it is now; None if there is none."""
+        message = await self.get(key)
+        while message is not None and message.state in WAITING:
+            try:
+                return await self.save(message.with_step(Step(State.CANCELED, at_ms, Reason.CANCELED)))
+            except EntityChanged:
+                message = await self.get(key)
+        return message
 
     async def save(self, message: Message) -> Message:
         """Overwrite the message that was read; EntityChanged if somebody else has."""

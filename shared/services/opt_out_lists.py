@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import itertools
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from shared.ports.clock import Clock
@@ -15,7 +16,7 @@ from shared.rules.csv_cells import from_cell, to_cell
 from shared.rules.errors import ErrorDetail, InvalidRequest
 from shared.rules.ids import digest, from_ms, to_ms
 from shared.services.consent import Consents
-from shared.services.opt_outs import ALL_SENDERS, Applied, Change, Consent, OptOut, OptOuts, Source
+from shared.services.opt_outs import ALL_SENDERS, Change, Consent, OptOut, OptOuts, Source
 from shared.services.recipients import Recipient, recipient_of, recipients_of
 from shared.services.senders import Senders
 
@@ -39,6 +40,14 @@ class Imported:
 
     changed: int
     unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of a file; `dated` if it says since when."""
+
+    change: Change
+    dated: bool
 
 
 class OptOutLists:
@@ -136,27 +145,26 @@ class OptOutLists:
         Raises:
             InvalidRequest: the header or a row is wrong; nothing of the file is taken, and the details name the rows.
         """
-        changes = self._read(text)
-        applied: list[Applied] = []
-        for start in range(0, len(changes), _AT_ONCE):
-            batch = changes[start : start + _AT_ONCE]
-            applied += await asyncio.gather(*(self._consents.change(change) for change in batch))
-        changed = sum(one.flipped for one in applied)
-        return Imported(changed, len(applied) - changed)
+        rows = self._read(text)
+        moved: list[bool] = []
+        for start in range(0, len(rows), _AT_ONCE):
+            moved += await asyncio.gather(*(self._take(row) for row in rows[start : start + _AT_ONCE]))
+        return Imported(sum(moved), len(moved) - sum(moved))
 
-    def _read(self, text: str) -> Sequence[Change]:
-        reader = csv.DictReader(io.StringIO(text), strict=True)
-        unknown = set(reader.fieldnames or ()) - set(CSV_HEADER)
-        if unknown or "recipient" not in (reader.fieldnames or ()):
-            raise InvalidRequest(
-                f"The first line must name columns out of {', '.join(CSV_HEADER)}, and `recipient` among them.",
-                code="InvalidCsv",
-            )
-        changes: list[Change] = []
+    async def _take(self, row: _Row) -> bool:
+        change = row.change
+        if not row.dated:
+            standing = await self._opt_outs.standing(change.recipient)
+            if all(standing.is_out_of(scope) for scope in change.scopes):
+                return False
+        return (await self._consents.change(change)).moved
+
+    def _read(self, text: str) -> Sequence[_Row]:
+        changes: list[_Row] = []
         problems: list[ErrorDetail] = []
-        for number, row in enumerate(_rows(reader), start=2):
+        for number, row in _lines(text):
             try:
-                changes.append(self._change_of(row))
+                changes.append(self._row(row))
             except (InvalidRequest, ValueError) as problem:
                 problems.append(_problem(number, problem))
         if problems:
@@ -167,24 +175,33 @@ class OptOutLists:
             )
         return changes
 
-    def _change_of(self, row: Mapping[str, str]) -> Change:
-        read = recipient_of(from_cell(row["recipient"]), self._region)
+    def _row(self, cells: Mapping[str, str]) -> _Row:
+        if "" in cells:
+            raise InvalidRequest("The row has more cells than the first line names.", code="InvalidRow")
+        read = recipient_of(from_cell(cells.get("recipient", "")), self._region)
         if read.problem:
             raise read.problem
-        scope = from_cell(row.get("scope") or "") or ALL_SENDERS
+        scope = from_cell(cells.get("scope", "")) or ALL_SENDERS
         sender = "" if scope == ALL_SENDERS else self._senders.choose(scope).name
-        since = row.get("since") or ""
-        at_ms = to_ms(datetime.fromisoformat(since)) if since else to_ms(self._clock.now())
-        return Change(
-            id=digest("import", read.number, scope, since),
+        since = cells.get("since", "")
+        change = Change(
+            id=digest("import", read.number, sender or ALL_SENDERS, since),
             recipient=read.number,
             scopes=(sender or ALL_SENDERS,),
             consent=Consent.OPTED_OUT,
-            at_ms=at_ms,
-            source=Source(row.get("source") or Source.IMPORT),
-            keyword=from_cell(row.get("keyword") or ""),
+            at_ms=to_ms(self._since(since) if since else self._clock.now()),
+            source=Source(cells.get("source") or Source.IMPORT),
+            keyword=from_cell(cells.get("keyword", "")),
             sender=sender,
         )
+        return _Row(change, dated=bool(since))
+
+    def _since(self, written: str) -> datetime:
+        since = datetime.fromisoformat(written)
+        # An opt-out from the future could not be lifted by the person's own START.
+        if since.tzinfo is None or since.year < 2000 or since > self._clock.now() + timedelta(days=1):
+            raise ValueError
+        return since
 
 
 async def _answer(recipient: Recipient, one: Callable[[Recipient], Awaitable[ListAnswer]]) -> ListAnswer:
@@ -198,14 +215,28 @@ def _row_of(entry: OptOut) -> tuple[str, ...]:
     return (to_cell(entry.recipient), to_cell(entry.scope), since, entry.source.value, to_cell(entry.keyword))
 
 
-def _rows(reader: csv.DictReader[str]) -> Iterator[dict[str, str]]:
+def _lines(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """Yield the line on which a row ends, and its cells by column; a cell that is missing is empty."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        yield from reader
+        header = next(reader, [])
+        if not set(header) <= set(CSV_HEADER) or "recipient" not in header or len(set(header)) < len(header):
+            raise InvalidRequest(
+                f"The first line must name columns out of {', '.join(CSV_HEADER)}, and `recipient` among them.",
+                code="InvalidCsv",
+            )
+        for cells in reader:
+            if cells:
+                yield reader.line_num, dict(itertools.zip_longest(header, cells, fillvalue=""))
     except csv.Error:
         raise InvalidRequest("The file is not CSV: a quote is open or misplaced.", code="InvalidCsv") from None
 
 
 def _problem(line: int, problem: Exception) -> ErrorDetail:
     if isinstance(problem, InvalidRequest):
-        return ErrorDetail(problem.code, problem.message, f"row {line}")
-    return ErrorDetail("InvalidRow", "`since` must be a time with a zone, `source` one of the known.", f"row {line}")
+        return ErrorDetail(problem.code, problem.message, f"line {line}")
+    return ErrorDetail(
+        "InvalidRow",
+        "`since` must be a time with a zone that is not to come, `source` one of the known.",
+        f"line {line}",
+    )

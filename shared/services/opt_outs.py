@@ -90,11 +90,13 @@ class Change:
 class Applied:
     """What came of a change: `flipped` tells whether its sender may text the recipient now and could not, or not.
 
-    Of a change that is not about one sender, it tells the same of all senders together.
+    Of a change that is not about one sender, it tells the same of all senders together. However often the change is
+    heard of, that stays. `moved` tells whether it changed where the recipient stands in any scope, just now.
     """
 
     change: Change
     flipped: bool
+    moved: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,11 @@ class Standing:
             return any(self.blocks(scope) for scope in self.by_scope)
         said = [self.by_scope[scope] for scope in (sender, ALL_SENDERS) if scope in self.by_scope]
         return bool(said) and max(said, key=lambda entry: entry.order).consent is Consent.OPTED_OUT
+
+    def is_out_of(self, scope: str) -> bool:
+        """Tell whether the opt-out of this very scope is in force."""
+        entry = self.by_scope.get(scope)
+        return entry is not None and entry.consent is Consent.OPTED_OUT
 
     def after(self, moves: Sequence[OptOut]) -> Standing:
         """Return where the recipient stands once these moves are made."""
@@ -135,6 +142,14 @@ class OptOuts:
         entries = [_from_entity(entity) async for entity in scan(self._table, rows)]
         return Standing(recipient, {entry.scope: entry for entry in entries})
 
+    async def standing_before(self, recipient: str, at_ms: int) -> Standing:
+        """Return where a recipient stood right before a time, by all that is known now."""
+        standing = Standing(recipient)
+        for change in reversed(await self.history(recipient)):
+            if change.at_ms < at_ms:
+                standing = standing.after(_moves(change, standing))
+        return standing
+
     async def apply(self, change: Change) -> Applied:
         """Write a change once, and move the scopes in which it is the newest; return what came of it."""
         partition = recipient_key(change.recipient)
@@ -142,7 +157,7 @@ class OptOuts:
         while True:
             known = await self._table.get(partition, change.row)
             if known:
-                return Applied(change, bool(known.values["flipped"]))
+                return Applied(change, bool(known.values["flipped"]), moved=False)
             standing = await self.standing(change.recipient)
             moves = _moves(change, standing)
             subject = change.sender or None
@@ -156,7 +171,7 @@ class OptOuts:
                 await self._table.transact(writes)
             except (EntityExists, EntityChanged):
                 continue
-            return Applied(change, flipped)
+            return Applied(change, flipped, moved=bool(moves))
 
     async def left_since(self, at: datetime) -> frozenset[str]:
         """Return the keys of the recipients who may have opted out since then (or a little before)."""

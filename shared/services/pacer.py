@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from shared.ports.clock import Clock
 from shared.ports.tables import Entity, EntityChanged, EntityExists, Table
 from shared.rules.ids import digest, to_ms
-from shared.rules.pacing import CAMPAIGN_AHEAD_MS, CAMPAIGN_SHARE, Pace, Rate, may_send, reserve, slow_down
+from shared.rules.pacing import CAMPAIGN_AHEAD_MS, CAMPAIGN_SHARE, Pace, Rate, group_size, may_send, reserve, slow_down
+from shared.services.senders import Senders
 
 _ROW = "pace"
 
@@ -22,19 +23,22 @@ class Room:
 
 
 class Pacer:
-    """Reserves room for texts on a sender's schedule, by compare-and-swap."""
+    """Reserves room for texts on a sender's schedule, by compare-and-swap. Senders are given by name."""
 
-    def __init__(self, table: Table, clock: Clock) -> None:
+    def __init__(self, table: Table, senders: Senders, clock: Clock) -> None:
         self._table = table
+        self._senders = senders
         self._clock = clock
 
-    async def reserve(self, sender: str, rate: Rate, units: int) -> int:
+    async def reserve(self, sender: str, units: int) -> int:
         """Reserve room for `units` recipients, however far ahead, and return when they may go, in ms."""
+        rate = self._rate(sender)
         _, at_ms = await self._change(sender, lambda pace: reserve(pace, rate, units, self._now_ms()))
         return at_ms
 
-    async def reserve_for_campaign(self, sender: str, rate: Rate, units: int) -> Room:
+    async def reserve_for_campaign(self, sender: str, units: int) -> Room:
         """Reserve room at a campaign's share of the rate, if there is some soon: single texts go before."""
+        rate = self._rate(sender)
 
         def change(pace: Pace) -> tuple[Pace, int]:
             paced, at_ms = reserve(pace, rate, units, self._now_ms(), CAMPAIGN_SHARE)
@@ -44,22 +48,30 @@ class Pacer:
         return Room(at_ms, changed)
 
     async def may_go(self, sender: str, at_ms: int) -> bool:
-        """Tell whether what was reserved for this time may still go now."""
-        return may_send(await self._pace(sender), at_ms, self._now_ms())
+        """Tell whether what was reserved for this time may go now: not early, not late, no slowing in between."""
+        stored = await self._table.get(self._partition(sender), _ROW)
+        return stored is not None and may_send(_pace(stored), at_ms, self._now_ms())
 
-    async def slow_down(self, sender: str, rate: Rate, retry_after_s: int) -> None:
+    async def slow_down(self, sender: str, retry_after_s: int) -> None:
         """Let nothing more go for that long, and go slower after it: the carrier said that it is too fast."""
-        await self._change(sender, lambda pace: (slow_down(pace, self._now_ms(), retry_after_s * 1000, rate), 0))
+        rate, wait_ms = self._rate(sender), retry_after_s * 1000
+        await self._change(sender, lambda pace: (slow_down(pace, self._now_ms(), wait_ms, rate), 0))
 
-    async def _pace(self, sender: str) -> Pace:
-        stored = await self._table.get(digest("pace", sender), _ROW)
-        return Pace.from_json(str(stored.values["pace"])) if stored else Pace()
+    def group_size(self, sender: str) -> int:
+        """Return how many recipients of a campaign should go together."""
+        return group_size(self._rate(sender))
+
+    def _rate(self, sender: str) -> Rate:
+        return self._senders.choose(sender).rate
+
+    def _partition(self, sender: str) -> str:
+        return digest("pace", self._senders.choose(sender).pace_key)
 
     async def _change(self, sender: str, change: Callable[[Pace], tuple[Pace, int]]) -> tuple[bool, int]:
-        partition = digest("pace", sender)
+        partition = self._partition(sender)
         while True:
             stored = await self._table.get(partition, _ROW)
-            before = Pace.from_json(str(stored.values["pace"])) if stored else Pace()
+            before = _pace(stored) if stored else Pace()
             after, at_ms = change(before)
             if after == before:
                 return False, at_ms
@@ -72,3 +84,7 @@ class Pacer:
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())
+
+
+def _pace(stored: Entity) -> Pace:
+    return Pace.from_json(str(stored.values["pace"]))

@@ -26,6 +26,16 @@ class OptOutHandling(StrEnum):
 _CARRIER_WORDS = frozenset({"STOP", "START", "UNSTOP"})
 
 
+# The limits of the service for each type, in texts a minute; all can be raised by a support request.
+PER_MINUTE = {
+    SenderType.TOLL_FREE: 200,
+    SenderType.SHORT_CODE: 6_000,
+    SenderType.ALPHANUMERIC: 600,
+    SenderType.TEN_DLC: 200,
+    SenderType.MOBILE: 200,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """One number, short code or alphanumeric sender of ours."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
 
 from pydantic import TypeAdapter
 
 from shared.ports.clock import Clock
-from shared.rules.errors import CarrierRefused, SmsError
-from shared.rules.ids import MessageKey, Send, send_id
+from shared.rules.errors import CarrierRefused, Conflict, NotFound, SmsError
+from shared.rules.ids import MessageKey, Send, send_id, to_ms
 from shared.rules.reasons import Reason
 from shared.rules.segments import count_segments
+from shared.rules.states import State
+from shared.services.activity import Activity, ActivityLog
 from shared.services.batches import Batch, Batches
 from shared.services.dispatch import Dispatch
 from shared.services.idempotency import Answered, Idempotency, Running
@@ -43,9 +46,9 @@ class Text:
     @property
     def fingerprint(self) -> str:
         """Return what makes this request the same one when its key comes again."""
-        numbers = (recipient.number for recipient in self.recipients)
-        options = (str(self.delivery_report), str(self.send_at_ms), str(self.not_after_ms))
-        return "\x00".join((self.sender.name, self.text, self.tag, *options, *numbers))
+        numbers = [recipient.number for recipient in self.recipients]
+        options = [self.delivery_report, self.send_at_ms, self.not_after_ms]
+        return json.dumps([self.sender.name, self.text, self.tag, *options, numbers])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class Sending:
         dispatch: Dispatch,
         batches: Batches,
         messages: Messages,
+        activity: ActivityLog,
         idempotency: Idempotency,
         clock: Clock,
         send_within: timedelta,
@@ -78,6 +82,7 @@ class Sending:
         self._dispatch = dispatch
         self._batches = batches
         self._messages = messages
+        self._activity = activity
         self._idempotency = idempotency
         self._clock = clock
         self._send_within_ms = int(send_within.total_seconds() * 1000)
@@ -95,11 +100,15 @@ class Sending:
         key = key or str(uuid4())
         begun = await self._idempotency.begin(key, text.fingerprint)
         if isinstance(begun, Answered):
-            return _ANSWERS.validate_json(begun.answer)
+            return _from_stored(begun.answer, text)
         messages = await self._run(text, Send(send_id(key), begun.accepted_ms), begun)
         answers = _answers(text, messages)
-        await self._idempotency.finish(begun, _ANSWERS.dump_json(answers).decode())
+        await self._idempotency.finish(begun, _to_stored(answers))
         return answers
+
+    async def has_begun(self, key: str) -> bool:
+        """Tell whether a send with this key was begun, and so must be ended by `send` with the same text."""
+        return await self._idempotency.knows(key)
 
     async def wake(self, partition: str, row: str) -> None:
         """Go on with a batch that waited; a repetition, or one that is done, does nothing."""
@@ -111,8 +120,25 @@ class Sending:
         except CarrierRefused:
             return
 
+    async def cancel(self, key: MessageKey) -> Message:
+        """Cancel a message that is scheduled or queued; return it as it is now.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: it has gone already.
+        """
+        message = await self._messages.cancel(key, to_ms(self._clock.now()))
+        if message is None:
+            raise NotFound("There is no message with this id.", code="MessageNotFound", target="id")
+        if message.state is not State.CANCELED:
+            raise Conflict("The message has gone, and cannot be canceled.", code="MessageHasGone", target="id")
+        await self._activity.merge(Activity.of(message))
+        return message
+
     async def _run(self, text: Text, send: Send, running: Running) -> Sequence[Message]:
         try:
+            if not _numbers(text):
+                return ()
             batch = await self._batches.open(self._batch(text, send))
             return await (self._dispatch.run(batch) if batch else self._as_they_are(text, send))
         except CarrierRefused:
@@ -140,6 +166,16 @@ class Sending:
             due_ms=due_ms,
             not_after_ms=text.not_after_ms or due_ms + self._send_within_ms,
         )
+
+
+def _to_stored(answers: Sequence[RecipientAnswer]) -> str:
+    # Without what was written as the recipient: the repeat brings it, and it may be too much for the store.
+    return _ANSWERS.dump_json(tuple(replace(answer, to="") for answer in answers)).decode()
+
+
+def _from_stored(stored: str, text: Text) -> tuple[RecipientAnswer, ...]:
+    pairs = zip(_ANSWERS.validate_json(stored), text.recipients, strict=True)
+    return tuple(replace(answer, to=recipient.number) for answer, recipient in pairs)
 
 
 def _numbers(text: Text) -> tuple[str, ...]:

@@ -94,6 +94,7 @@ def test_the_national_form_is_read_as_dialed_in_the_region(written: str, region:
         ("+44", None, NumberProblem.NOT_A_NUMBER),
         ("+441", None, NumberProblem.TOO_SHORT),
         ("+142555501234", None, NumberProblem.TOO_LONG),
+        ("+6210000000000000", None, NumberProblem.TOO_LONG),
         ("+14255550123456789012", None, NumberProblem.TOO_LONG),
         ("+1 425 555 0123/4", None, NumberProblem.TOO_LONG),
         ("+1 555 0123", None, NumberProblem.TOO_SHORT),

@@ -1,0 +1,238 @@
+"""The composition root: the services over their ports, and the real ports from the settings."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+from shared.edges.acs import open_carrier
+from shared.edges.queue_azure import open_queues
+from shared.edges.relay_none import NoRelay
+from shared.edges.settings import Settings, SettingsError
+from shared.edges.tables_azure import open_tables
+from shared.ports.carrier import Carrier
+from shared.ports.clock import Clock, SystemClock
+from shared.ports.queue import Queues
+from shared.ports.relay import Relay
+from shared.ports.tables import Tables
+from shared.services.activity import ActivityLog
+from shared.services.analytics import Analytics
+from shared.services.batches import Batches
+from shared.services.bundle import Services
+from shared.services.campaign_plans import CampaignPlans, Policy
+from shared.services.campaign_progress import CampaignProgress
+from shared.services.campaigns import Campaigns
+from shared.services.chunk_runs import ChunkRuns
+from shared.services.consent import Consents
+from shared.services.conversations import Conversations
+from shared.services.delivery_reports import DeliveryReports
+from shared.services.departure import Departure
+from shared.services.dispatch import Dispatch
+from shared.services.failures import Failures
+from shared.services.fence import Fences
+from shared.services.health import Health
+from shared.services.idempotency import Idempotency
+from shared.services.inbound import Inbound, KeywordPolicy
+from shared.services.kept_events import KeptEvents
+from shared.services.messages import Messages
+from shared.services.missing_reports import MissingReports
+from shared.services.opt_out_lists import OptOutLists
+from shared.services.opt_outs import OptOuts
+from shared.services.pacer import Pacer
+from shared.services.releases import Releases
+from shared.services.sending import Sending
+from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE, Work
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The outside world: the real one, or fakes."""
+
+    tables: Tables
+    carrier: Carrier
+    relay: Relay
+    clock: Clock
+    queues: Queues
+
+
+def build(settings: Settings, ports: Ports) -> Services:
+    """Return the services over these ports."""
+    clock, senders, region = ports.clock, settings.known_senders, settings.default_region or None
+    table = ports.tables.table
+    messages, activity = Messages(table("Messages")), ActivityLog(table("Activity"))
+    opt_outs = OptOuts(table("OptOuts"), table("OptOutAnnouncements"), clock)
+    consents = Consents(opt_outs, messages, activity, senders)
+    kept_events = KeptEvents(table("KeptEvents"), clock)
+    keep = timedelta(hours=settings.idempotency_hours)
+    idempotency = Idempotency(table("Idempotency"), clock, keep)
+    fences, pacer = Fences(opt_outs, clock), Pacer(table("Paces"), senders, clock)
+    departure = Departure(ports.carrier, fences, clock, timedelta(seconds=settings.repeat_window_seconds))
+    batches, campaigns = Batches(table("Batches"), clock), Campaigns(table("Campaigns"), clock)
+    dispatch = Dispatch(
+        messages=messages,
+        activity=activity,
+        batches=batches,
+        fences=fences,
+        departure=departure,
+        pacer=pacer,
+        queue=ports.queues.queue(SENDS_QUEUE),
+        clock=clock,
+    )
+    sending = Sending(
+        dispatch=dispatch,
+        batches=batches,
+        messages=messages,
+        activity=activity,
+        idempotency=idempotency,
+        clock=clock,
+        send_within=timedelta(minutes=settings.send_within_minutes),
+    )
+    chunk_runs = ChunkRuns(
+        campaigns=campaigns,
+        messages=messages,
+        activity=activity,
+        pacer=pacer,
+        departure=departure,
+        queue=ports.queues.queue(CAMPAIGNS_QUEUE),
+        hours=settings.quiet_hours,
+        clock=clock,
+    )
+    releases = Releases(
+        batches=batches,
+        dispatch=dispatch,
+        campaigns=campaigns,
+        chunk_runs=chunk_runs,
+        senders=senders,
+        clock=clock,
+    )
+    plans = CampaignPlans(
+        campaigns=campaigns,
+        opt_outs=opt_outs,
+        releases=releases,
+        idempotency=idempotency,
+        clock=clock,
+        policy=Policy(region, settings.quiet_hours, settings.countries, settings.prices),
+    )
+    inbound = Inbound(
+        messages=messages,
+        activity=activity,
+        consents=consents,
+        sending=sending,
+        relay=ports.relay,
+        clock=clock,
+        senders=senders,
+        policy=_keyword_policy(settings),
+    )
+    reports = DeliveryReports(
+        messages=messages,
+        activity=activity,
+        consents=consents,
+        kept_events=kept_events,
+        relay=ports.relay,
+        senders=senders,
+        clock=clock,
+    )
+    return Services(
+        senders=senders,
+        region=region,
+        sending=sending,
+        messages=messages,
+        conversations=Conversations(messages, activity),
+        opt_out_lists=OptOutLists(opt_outs=opt_outs, consents=consents, senders=senders, clock=clock, region=region),
+        analytics=Analytics(activity, timedelta(hours=settings.response_window_hours)),
+        health=Health(table("OptOuts"), ports.carrier, clock),
+        inbound=inbound,
+        delivery_reports=reports,
+        kept_events=kept_events,
+        campaigns=campaigns,
+        campaign_plans=plans,
+        campaign_progress=CampaignProgress(
+            campaigns=campaigns, messages=table("Messages"), counts=table("Counts"), senders=senders, clock=clock
+        ),
+        releases=releases,
+        work=Work(sending, releases),
+        failures=Failures(table("Failures"), ports.queues, clock),
+        missing_reports=MissingReports(messages, activity, clock, timedelta(hours=settings.report_within_hours)),
+    )
+
+
+def _keyword_policy(settings: Settings) -> KeywordPolicy:
+    return KeywordPolicy(
+        opt_out_reply=settings.opt_out_reply,
+        opt_in_reply=settings.opt_in_reply,
+        help_reply=settings.help_reply,
+        opt_out_scope=settings.opt_out_scope,
+    )
+
+
+def connect(settings: Settings) -> Ports:
+    """Return the real ports; nothing is called yet.
+
+    Raises:
+        SettingsError: a connection string or an endpoint is malformed.
+    """
+    clock = SystemClock()
+    try:
+        carrier = _carrier(settings, clock)
+    except ValueError as problem:
+        name = "ACS_CONNECTION_STRING" if settings.acs_connection_string else "ACS_ENDPOINT"
+        raise SettingsError(name, f"is wrong: {problem}.") from None
+    try:
+        tables = _tables(settings)
+    except ValueError:
+        raise SettingsError("AzureWebJobsStorage", "is not a connection string of a storage account.") from None
+    return Ports(tables, carrier, _relay(settings), clock, _queues(settings))
+
+
+def _carrier(settings: Settings, clock: Clock) -> Carrier:
+    if settings.acs_connection_string:
+        return open_carrier(settings.acs_connection_string, clock=clock)
+    return open_carrier(endpoint=settings.acs_endpoint, credential=_identity(settings.client_id), clock=clock)
+
+
+def _tables(settings: Settings) -> Tables:
+    if settings.storage_connection_string:
+        return open_tables(settings.storage_connection_string, prefix=settings.table_prefix)
+    uri = settings.storage_table_uri or f"https://{settings.storage_account_name}.table.core.windows.net"
+    identity = _identity(settings.storage_client_id or settings.client_id)
+    return open_tables(table_uri=uri, credential=identity, prefix=settings.table_prefix)
+
+
+def _queues(settings: Settings) -> Queues:
+    if settings.storage_connection_string:
+        return open_queues(settings.storage_connection_string)
+    uri = settings.storage_queue_uri or f"https://{settings.storage_account_name}.queue.core.windows.net"
+    return open_queues(queue_uri=uri, credential=_identity(settings.storage_client_id or settings.client_id))
+
+
+def _relay(settings: Settings) -> Relay:
+    endpoint, schema = settings.relay_topic_endpoint, settings.relay_schema
+    if not endpoint:
+        return NoRelay()
+    from shared.edges.relay_topic import open_relay  # noqa: PLC0415 - slow to import: only where there is a topic
+
+    try:
+        if settings.relay_topic_key:
+            return open_relay(endpoint, source="sms", key=settings.relay_topic_key, schema=schema)
+        return open_relay(endpoint, source="sms", credential=_identity(settings.client_id), schema=schema)
+    except ValueError as problem:
+        raise SettingsError("SMS_RELAY_TOPIC_ENDPOINT", f"is wrong: {problem}.") from None
+
+
+@cache
+def _identity(client_id: str) -> AsyncTokenCredential:
+    from azure.identity.aio import (  # noqa: PLC0415 - slow to import: only where keys are not used
+        DefaultAzureCredential,
+        ManagedIdentityCredential,
+    )
+
+    # One certain way to sign in where an identity is given by the platform; a developer's own sign-in elsewhere.
+    if "IDENTITY_ENDPOINT" in os.environ:
+        return ManagedIdentityCredential(client_id=client_id or None)
+    return DefaultAzureCredential(managed_identity_client_id=client_id or None)

@@ -1,0 +1,190 @@
+"""Campaign plans: what a campaign would be, row by row, before any of it is sent; and making it one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from shared.ports.clock import Clock
+from shared.rules.countries import AllowedCountries, ByCountry
+from shared.rules.errors import InvalidRequest
+from shared.rules.forecasting import SegmentForecast, forecast_segments
+from shared.rules.ids import digest, from_ms, recipient_key, to_ms
+from shared.rules.pacing import campaign_duration_ms
+from shared.rules.phone_numbers import country_of
+from shared.rules.prices import Cost, cost
+from shared.rules.quiet_hours import DayHours, next_allowed
+from shared.rules.segments import count_segments
+from shared.services.campaign_rows import Prepared, PreparedRecipient, Row, RowError, prepare
+from shared.services.campaigns import Campaign, Campaigns, Status, chunked
+from shared.services.idempotency import Answered, Idempotency
+from shared.services.opt_outs import OptOuts
+from shared.services.releases import Releases
+from shared.services.senders import Sender
+
+_MOST_OPT_OUTS = 1_000_000
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRequest:
+    """What a caller wants sent to many. Times in ms, 0 is none; `fingerprint` stands for the whole request."""
+
+    name: str
+    sender: Sender
+    text: str
+    rows: Iterable[Row | RowError]
+    tag: str = ""
+    send_at_ms: int = 0
+    not_after_ms: int = 0
+    quiet: bool = True
+    delivery_report: bool = True
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the settings say of campaigns."""
+
+    region: str | None
+    hours: ByCountry[DayHours]
+    countries: AllowedCountries
+    prices: ByCountry[Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What would come of a campaign if it were started now; durations in ms."""
+
+    recipients: int
+    duplicates: int
+    opted_out: int
+    not_allowed: int
+    quiet: int
+    segments: SegmentForecast
+    cost: Cost
+    errors: Sequence[RowError]
+    starts_ms: int
+    ends_ms: int
+
+
+class CampaignPlans:
+    """The use cases before a campaign runs."""
+
+    def __init__(
+        self,
+        *,
+        campaigns: Campaigns,
+        opt_outs: OptOuts,
+        releases: Releases,
+        idempotency: Idempotency,
+        clock: Clock,
+        policy: Policy,
+    ) -> None:
+        self._campaigns = campaigns
+        self._opt_outs = opt_outs
+        self._releases = releases
+        self._idempotency = idempotency
+        self._clock = clock
+        self._policy = policy
+
+    async def forecast(self, request: CampaignRequest) -> Forecast:
+        """Return what would come of the campaign; nothing is stored or sent."""
+        prepared, not_allowed = self._prepare(request)
+        left = await self._opted_out(request.sender.name, prepared.recipients)
+        to_text = [one for one in prepared.recipients if one.to not in left]
+        starts_ms = max(to_ms(self._clock.now()), request.send_at_ms)
+        waiting = self._waiting(to_text, starts_ms) if request.quiet else []
+        ends_ms = max([starts_ms + campaign_duration_ms(len(to_text), request.sender.rate), *waiting])
+        texts = Counter(one.text for one in to_text)
+        return Forecast(
+            recipients=len(to_text),
+            duplicates=len(prepared.duplicates),
+            opted_out=len(left),
+            not_allowed=not_allowed,
+            quiet=len(waiting),
+            segments=forecast_segments(request.text, texts.items()),
+            cost=cost(self._policy.prices, _segments_by_country(to_text)),
+            errors=prepared.errors,
+            starts_ms=starts_ms,
+            ends_ms=ends_ms,
+        )
+
+    async def start(self, request: CampaignRequest, key: str) -> Campaign:
+        """Store the campaign and set it going; a repeat with the same key returns the first one.
+
+        Raises:
+            InvalidRequest: no row can be texted; the details name what is wrong.
+            Conflict: the key belongs to another request, or the first one is still being stored.
+        """
+        begun = await self._idempotency.begin(key, request.fingerprint)
+        if isinstance(begun, Answered):
+            return await self._campaigns.get(begun.answer)
+        try:
+            campaign = await self._store(request, digest("campaign", key), begun.accepted_ms)
+        except InvalidRequest:
+            await self._idempotency.release(begun)
+            raise
+        await self._idempotency.finish(begun, campaign.id)
+        return campaign
+
+    async def _store(self, request: CampaignRequest, campaign_id: str, created_ms: int) -> Campaign:
+        prepared, _ = self._prepare(request)
+        if not prepared.recipients:
+            raise InvalidRequest("No row of this campaign can be texted. POST it to campaigns/forecast to see why.")
+        in_order = sorted(prepared.recipients, key=lambda one: (country_of(one.to) or "", one.text, one.row))
+        chunks = chunked(in_order)
+        campaign = Campaign(
+            id=campaign_id,
+            name=request.name,
+            sender=request.sender.name,
+            text=request.text,
+            tag=request.tag,
+            created_ms=created_ms,
+            send_at_ms=request.send_at_ms,
+            not_after_ms=request.not_after_ms,
+            quiet=request.quiet,
+            delivery_report=request.delivery_report,
+            status=Status.RUNNING,
+            chunks=len(chunks),
+            recipients=len(prepared.recipients),
+            duplicates=len(prepared.duplicates),
+            errors=len(prepared.errors),
+        )
+        if await self._campaigns.find(campaign_id) is None:
+            await self._campaigns.create(campaign, chunks, prepared.errors)
+        await self._releases.feed(campaign)
+        return campaign
+
+    def _prepare(self, request: CampaignRequest) -> tuple[Prepared, int]:
+        prepared = prepare(request.rows, request.text, self._policy.region)
+        allowed = [one for one in prepared.recipients if self._policy.countries.allows(country_of(one.to))]
+        refused = {one.row for one in prepared.recipients} - {one.row for one in allowed}
+        message = "Texts to this country are not allowed: see SMS_COUNTRIES."
+        errors = [*prepared.errors, *(RowError(row, "CountryNotAllowed", message) for row in sorted(refused))]
+        return Prepared(tuple(allowed), prepared.duplicates, tuple(errors)), len(refused)
+
+    async def _opted_out(self, sender: str, recipients: Sequence[PreparedRecipient]) -> frozenset[str]:
+        keys = await self._opt_outs.keys(_MOST_OPT_OUTS)
+        suspects = [one.to for one in recipients if keys is None or recipient_key(one.to) in keys]
+        left: set[str] = set()
+        for start in range(0, len(suspects), _AT_ONCE):
+            part = suspects[start : start + _AT_ONCE]
+            standings = await asyncio.gather(*(self._opt_outs.standing(number) for number in part))
+            left |= {standing.recipient for standing in standings if standing.blocks(sender)}
+        return frozenset(left)
+
+    def _waiting(self, recipients: Sequence[PreparedRecipient], at_ms: int) -> list[int]:
+        at = from_ms(at_ms)
+        times = (next_allowed(one.to, at, self._policy.hours) for one in recipients)
+        return [to_ms(allowed) for allowed in times if allowed > at]
+
+
+def _segments_by_country(recipients: Sequence[PreparedRecipient]) -> Mapping[str | None, int]:
+    segments: Counter[str | None] = Counter()
+    for one in recipients:
+        segments[country_of(one.to)] += count_segments(one.text).segments
+    return segments

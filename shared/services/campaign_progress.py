@@ -1,0 +1,140 @@
+"""Campaign progress: how many recipients are in which state, and who they are.
+
+Messages are counted in their rows, block by block. A block whose messages have all ended is counted once, and the
+count kept for a while, so that looking at a large campaign costs little.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.ports.clock import Clock
+from shared.ports.tables import Entity, Range, Table, Value, scan
+from shared.rules.ids import MessageKey, Send, block_id, to_ms
+from shared.rules.pacing import campaign_duration_ms
+from shared.rules.states import ENDS, State
+from shared.services.campaign_rows import PreparedRecipient, RowError
+from shared.services.campaigns import CHUNKS_PER_BLOCK, Campaign, Campaigns, Status
+from shared.services.senders import Senders
+
+_COUNTED_FOR_MS = 10 * 60_000
+_MOST_PROBLEMS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a campaign is. `gone`: recipients with a row of their own; `ends_ms`: when the last will leave, about."""
+
+    campaign: Campaign
+    counts: Mapping[str, int]
+    gone: int
+    ends_ms: int | None
+    errors: Sequence[RowError]
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientState:
+    """Where one recipient of a campaign is."""
+
+    row: int
+    to: str
+    id: str
+    state: str
+    reason: str = ""
+
+
+class CampaignProgress:
+    """Reads how far campaigns are."""
+
+    def __init__(self, *, campaigns: Campaigns, messages: Table, counts: Table, senders: Senders, clock: Clock) -> None:
+        self._campaigns = campaigns
+        self._messages = messages
+        self._counts = counts
+        self._senders = senders
+        self._clock = clock
+
+    async def of(self, campaign_id: str) -> Progress:
+        """Return how far a campaign is; NotFound if there is none."""
+        campaign = await self._campaigns.get(campaign_id)
+        sizes: Counter[int] = Counter()
+        for chunk in await self._campaigns.chunks(campaign_id):
+            sizes[chunk.number // CHUNKS_PER_BLOCK] += chunk.total
+        counted = await asyncio.gather(*(self._count(campaign, block, size) for block, size in sizes.items()))
+        counts: Counter[str] = Counter()
+        for one in counted:
+            counts.update(one)
+        gone = counts.total()
+        waiting = campaign.recipients - gone
+        if waiting:
+            counts[self._waiting_state(campaign).value] += waiting
+        problems = await self._campaigns.problems(campaign_id) if campaign.errors else []
+        return Progress(campaign, counts, gone, self._ends_ms(campaign, waiting), problems[:_MOST_PROBLEMS])
+
+    async def recipients(
+        self, campaign_id: str, state: str | None, limit: int, cursor: str | None
+    ) -> tuple[tuple[RecipientState, ...], str | None]:
+        """Return the recipients of one chunk after another, those in `state` only if one is given.
+
+        A page is a chunk or what is left of it: it may be short, or empty, while more follow.
+        """
+        campaign = await self._campaigns.get(campaign_id)
+        number, _, start = (cursor or "0.0").partition(".")
+        at, first = (int(number), int(start)) if number.isdecimal() and start.isdecimal() else (0, 0)
+        found: list[RecipientState] = []
+        while at < campaign.chunks:
+            states = await self._states(campaign, at)
+            for place, one in enumerate(states[first:], start=first):
+                if len(found) == limit:
+                    return tuple(found), f"{at}.{place}"
+                if state is None or one.state == state:
+                    found.append(one)
+            at, first = at + 1, 0
+        return tuple(found), None
+
+    async def _states(self, campaign: Campaign, number: int) -> Sequence[RecipientState]:
+        send = campaign.send_of(number)
+        addressees = await self._campaigns.addressees(campaign.id, number)
+        rows = {
+            entity.row: entity.values
+            async for entity in scan(self._messages, Range(send.block_partition), ("state", "reason"))
+        }
+        waiting = self._waiting_state(campaign).value
+        return [_state_of(one, MessageKey.outbound(send, campaign.sender, one.to), rows, waiting) for one in addressees]
+
+    async def _count(self, campaign: Campaign, block: int, size: int) -> Mapping[str, int]:
+        send = Send(block_id(campaign.id, block), campaign.created_ms, block=True)
+        kept = await self._counts.get(send.block_partition, "counts")
+        now_ms = to_ms(self._clock.now())
+        if kept and int(kept.values["countedMs"]) + _COUNTED_FOR_MS > now_ms:
+            return dict(json.loads(str(kept.values["counts"])))
+        counts: Counter[str] = Counter()
+        async for entity in scan(self._messages, Range(send.block_partition), ("state",)):
+            counts[str(entity.values["state"])] += 1
+        if counts.total() == size and set(counts) <= {state.value for state in ENDS}:
+            values: dict[str, Value] = {"counts": json.dumps(counts), "countedMs": now_ms}
+            await self._counts.upsert(Entity(send.block_partition, "counts", values))
+        return counts
+
+    def _waiting_state(self, campaign: Campaign) -> State:
+        if campaign.status is Status.CANCELED:
+            return State.CANCELED
+        return State.SCHEDULED if campaign.send_at_ms > to_ms(self._clock.now()) else State.QUEUED
+
+    def _ends_ms(self, campaign: Campaign, waiting: int) -> int | None:
+        if not waiting or campaign.status is not Status.RUNNING:
+            return None
+        rate = self._senders.choose(campaign.sender).rate
+        return max(to_ms(self._clock.now()), campaign.send_at_ms) + campaign_duration_ms(waiting, rate)
+
+
+def _state_of(
+    one: PreparedRecipient, key: MessageKey, rows: Mapping[str, Mapping[str, object]], waiting: str
+) -> RecipientState:
+    stored = rows.get(key.row)
+    if stored is None:
+        return RecipientState(one.row, one.to, key.id, waiting)
+    return RecipientState(one.row, one.to, key.id, str(stored["state"]), str(stored["reason"]))

@@ -1,0 +1,76 @@
+"""Failures: queue messages that could not be done after all tries, kept until a person sends them again."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from shared.ports.clock import Clock
+from shared.ports.queue import Queues
+from shared.ports.tables import Entity, Range, Table, Value
+from shared.rules.errors import NotFound
+from shared.rules.ids import digest, newest_first, to_ms
+
+_LOG = logging.getLogger(__name__)
+_PARTITION = "failures"
+_BODY_LIMIT = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A message that went to a poison queue: from which queue, what it said, and when."""
+
+    id: str
+    queue: str
+    body: str
+    failed_ms: int
+
+
+class Failures:
+    """The failures in their table."""
+
+    def __init__(self, table: Table, queues: Queues, clock: Clock) -> None:
+        self._table = table
+        self._queues = queues
+        self._clock = clock
+
+    async def keep(self, queue: str, body: str) -> None:
+        """Keep a message that came out of the poison queue of `queue`."""
+        now_ms = to_ms(self._clock.now())
+        row = f"{newest_first(now_ms)}-{digest('failure', queue, body)}"
+        values: dict[str, Value] = {"queue": queue, "body": body[:_BODY_LIMIT], "failedMs": now_ms}
+        await self._table.upsert(Entity(_PARTITION, row, values))
+        _LOG.error("Work of the queue %s could not be done; GET failures lists it.", queue)
+
+    async def page(self, limit: int, cursor: str | None) -> tuple[tuple[Failure, ...], str | None]:
+        """Return failures, the newest first, and the next page's cursor."""
+        page = await self._table.query(Range(_PARTITION), limit=limit, cursor=cursor)
+        return tuple(_from_entity(entity) for entity in page.entities), page.cursor
+
+    async def resend(self, failure_id: str) -> None:
+        """Put a failure back into its queue and forget it; NotFound if there is none.
+
+        If it dies in between, the failure is still listed: what it names is done once all the same.
+        """
+        entity = await self._table.get(_PARTITION, failure_id)
+        if entity is None:
+            raise NotFound("There is no failure with this id.", code="FailureNotFound", target="id")
+        failure = _from_entity(entity)
+        await self._queues.queue(failure.queue).put(failure.body)
+        await self._table.delete(_PARTITION, failure_id)
+
+    async def resend_all(self) -> int:
+        """Put every failure back into its queue; return how many."""
+        count = 0
+        while True:
+            page = await self._table.query(Range(_PARTITION), limit=100)
+            for entity in page.entities:
+                await self.resend(entity.row)
+                count += 1
+            if page.cursor is None:
+                return count
+
+
+def _from_entity(entity: Entity) -> Failure:
+    values = entity.values
+    return Failure(entity.row, str(values["queue"]), str(values["body"]), int(values["failedMs"]))

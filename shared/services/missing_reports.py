@@ -1,0 +1,43 @@
+"""Missing reports: a text for which no delivery report came in time is called unknown; a late one still settles it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from shared.ports.clock import Clock
+from shared.rules.ids import to_ms
+from shared.rules.reasons import Reason
+from shared.rules.states import State, Step
+from shared.services.activity import Activity, ActivityLog, Kind
+from shared.services.messages import Messages
+
+_LOOK_BACK = timedelta(hours=3)
+
+
+class MissingReports:
+    """Settles what no report has settled."""
+
+    def __init__(self, messages: Messages, activity: ActivityLog, clock: Clock, within: timedelta) -> None:
+        self._messages = messages
+        self._activity = activity
+        self._clock = clock
+        self._within = within
+
+    async def settle(self) -> int:
+        """Settle the texts of the hours whose time for reports has just ended; return how many."""
+        now = self._clock.now()
+        until = now - self._within
+        count = 0
+        async for one in self._activity.between(to_ms(until - _LOOK_BACK), to_ms(until)):
+            if one.kind is Kind.OUTBOUND and one.step.state is State.SENT:
+                count += await self._settle(one, to_ms(now))
+        return count
+
+    async def _settle(self, one: Activity, now_ms: int) -> bool:
+        message = await self._messages.get(one.message_key)
+        if message is None:
+            return False
+        settled = await self._messages.settle(message, Step(State.UNKNOWN, now_ms, Reason.REPORT_MISSING))
+        await self._activity.merge(Activity.of(settled))
+        await self._messages.copy_to_conversation(settled)
+        return True

@@ -1,0 +1,83 @@
+"""Releases: what a timer does so that nothing waits for ever (invariant I7).
+
+It wakes the batches that are due, keeps a few chunks of each running campaign in the queue, takes up what a worker
+that died or a queue that lost a message left, and ends the campaigns whose chunks are all done. It may run twice or
+late: what it wakes is leased to one worker, and what is done does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.ports.clock import Clock
+from shared.rules.ids import to_ms
+from shared.services.batches import Batches
+from shared.services.campaigns import Campaign, Campaigns, Chunk, Status
+from shared.services.chunk_runs import ChunkRuns
+from shared.services.dispatch import Dispatch
+from shared.services.senders import Senders
+
+_FEWEST_AT_ONCE = 3
+_MOST_AT_ONCE = 24
+_UNITS_PER_CHUNK_AT_ONCE = 2_000
+
+
+class Releases:
+    """Wakes what is due."""
+
+    def __init__(
+        self,
+        *,
+        batches: Batches,
+        dispatch: Dispatch,
+        campaigns: Campaigns,
+        chunk_runs: ChunkRuns,
+        senders: Senders,
+        clock: Clock,
+    ) -> None:
+        self._batches = batches
+        self._dispatch = dispatch
+        self._campaigns = campaigns
+        self._chunk_runs = chunk_runs
+        self._senders = senders
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Wake every batch and campaign whose time has come."""
+        async for batch in self._batches.due():
+            await self._dispatch.wake(batch)
+        async for campaign in self._campaigns.running():
+            await self.feed(campaign)
+
+    async def feed(self, campaign: Campaign) -> None:
+        """Keep as many chunks of a campaign going as its sender's rate can use; end it when all are closed."""
+        chunks = await self._campaigns.chunks(campaign.id)
+        waiting = [chunk for chunk in chunks if not chunk.closed]
+        if not waiting:
+            ended = Status.CANCELED if campaign.status is Status.CANCELED else Status.DONE
+            await self._campaigns.end(campaign, ended)
+            return
+        if campaign.status is Status.PAUSED:
+            return
+        for chunk in self._next(campaign, waiting):
+            await self._chunk_runs.enqueue(chunk, campaign.send_at_ms)
+
+    async def go_on(self, campaign_id: str, number: int) -> None:
+        """Do a chunk, and when it is closed put the next one in its place."""
+        if not await self._chunk_runs.run(campaign_id, number):
+            return
+        campaign = await self._campaigns.get(campaign_id)
+        following = await self._campaigns.chunk(campaign_id, number + self._at_once(campaign))
+        if following is None:
+            await self.feed(campaign)
+        elif not following.closed and not following.is_active(to_ms(self._clock.now())):
+            await self._chunk_runs.enqueue(following, campaign.send_at_ms)
+
+    def _next(self, campaign: Campaign, waiting: Sequence[Chunk]) -> Sequence[Chunk]:
+        now_ms = to_ms(self._clock.now())
+        room = self._at_once(campaign) - sum(chunk.is_active(now_ms) for chunk in waiting)
+        return [chunk for chunk in waiting if not chunk.is_active(now_ms)][: max(0, room)]
+
+    def _at_once(self, campaign: Campaign) -> int:
+        units = self._senders.choose(campaign.sender).rate.units
+        return max(_FEWEST_AT_ONCE, min(_MOST_AT_ONCE, units // _UNITS_PER_CHUNK_AT_ONCE))

@@ -1,0 +1,43 @@
+"""Work: what comes out of the queues, read and handed to the service that does it."""
+
+from __future__ import annotations
+
+import json
+
+from shared.rules.errors import InvalidRequest
+from shared.services.releases import Releases
+from shared.services.sending import Sending
+
+SENDS_QUEUE = "sms-sends"
+CAMPAIGNS_QUEUE = "sms-campaigns"
+
+
+class Work:
+    """Does the work that a queue message names; a message that names none is an error, and goes to poison."""
+
+    def __init__(self, sending: Sending, releases: Releases) -> None:
+        self._sending = sending
+        self._releases = releases
+
+    async def send_batch(self, body: str) -> None:
+        """Go on with a batch."""
+        named = _read(body, "batchPartition", "batchRow")
+        await self._sending.wake(str(named["batchPartition"]), str(named["batchRow"]))
+
+    async def send_chunk(self, body: str) -> None:
+        """Go on with a chunk of a campaign."""
+        named = _read(body, "campaign", "chunk")
+        number = named["chunk"]
+        if not isinstance(number, int):
+            raise InvalidRequest("The message names no chunk.", code="InvalidQueueMessage")
+        await self._releases.go_on(str(named["campaign"]), number)
+
+
+def _read(body: str, *names: str) -> dict[str, object]:
+    try:
+        named = json.loads(body)
+    except ValueError:
+        named = None
+    if not isinstance(named, dict) or not all(name in named for name in names):
+        raise InvalidRequest("The queue message does not name any work.", code="InvalidQueueMessage")
+    return named

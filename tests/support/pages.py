@@ -1,0 +1,34 @@
+"""The pages of the documentation, as tests read them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from devtools.paths import ROOT
+
+DOCS = ROOT / "docs"
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_NOT_OURS = frozenset({".venv", "node_modules", ".git", ".local", ".pytest_cache", ".hypothesis"})
+
+
+def pages() -> list[Path]:
+    """Return every page of the project."""
+    return sorted(page for page in ROOT.rglob("*.md") if not _NOT_OURS & set(page.relative_to(ROOT).parts))
+
+
+def sections(page: Path) -> dict[str, str]:
+    """Return the text below each heading of the second and third level, up to the next."""
+    parts = re.split(r"^#{2,3} (.+)$", page.read_text("utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def json_blocks(text: str) -> list[str]:
+    """Return what the JSON examples in a text hold."""
+    return re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text("utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

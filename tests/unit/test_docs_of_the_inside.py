@@ -1,0 +1,91 @@
+"""What the documentation says of tables and notices, held to what the services write and tell."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+
+from docs import reference
+from shared.composition import Ports, build
+from shared.edges.carrier_memory import MemoryCarrier
+from shared.edges.clock_manual import ManualClock
+from shared.edges.relay_memory import MemoryRelay
+from shared.edges.settings import Settings
+from shared.edges.tables_memory import MemoryTable, MemoryTables
+from shared.ports.tables import Range, scan
+from shared.rules.ids import to_ms
+from shared.services.delivery_reports import DeliveryReport
+from shared.services.inbound import TextReceived
+from shared.services.recipients import recipients_of
+from shared.services.sending import Text
+from tests.support.pages import DOCS, json_blocks, sections
+
+NUMBER, SENDER = "+14255550123", "+18005550100"
+
+
+@dataclass(slots=True)
+class NotedTables:
+    """Tables in memory that note which were asked for."""
+
+    tables: MemoryTables = field(default_factory=MemoryTables)
+    names: set[str] = field(default_factory=set)
+
+    def table(self, name: str) -> MemoryTable:
+        """Return the table of that name."""
+        self.names.add(name)
+        return self.tables.table(name)
+
+
+async def test_architecture_names_every_table_and_column() -> None:
+    tables = NotedTables()
+    await _a_little_of_everything(tables, MemoryRelay())
+
+    written = {
+        name: {column async for entity in scan(tables.table(name), Range()) for column in entity.values}
+        for name in tables.names
+    }
+
+    assert _columns_in_the_architecture() == written
+
+
+@pytest.mark.parametrize("heading", ["Sms.TextReceived", "Sms.MessageSettled", "Sms.OptOutChanged"])
+async def test_notice_has_the_fields_of_its_examples(heading: str) -> None:
+    relay = MemoryRelay()
+    await _a_little_of_everything(NotedTables(), relay)
+    [fields] = {frozenset(notice.data) for notice in relay.notices if notice.type == heading}
+
+    examples = [json.loads(body) for body in json_blocks(sections(DOCS / "events.md")[heading])]
+
+    assert [set(example["data"]) for example in examples] == [set(fields), set(fields)]
+    assert [example.get("eventType") or example.get("type") for example in examples] == [heading, heading]
+    assert ["specversion" in example for example in examples] == [False, True]
+
+
+def test_every_notice_is_described() -> None:
+    code = (DOCS.parent / "shared" / "services" / "notices.py").read_text("utf-8")
+    described = {heading for heading in sections(DOCS / "events.md") if heading.startswith("Sms.")}
+    assert set(re.findall(r'"(Sms\.\w+)"', code)) == described
+
+
+def _columns_in_the_architecture() -> dict[str, set[str]]:
+    text = sections(DOCS / "architecture.md")["Tables"]
+    columns: dict[str, set[str]] = {}
+    for table, cell in re.findall(r"^\| `(\w+)`[^|]*\|[^|]*\|[^|]*\|([^|]*)\|$", text, re.MULTILINE):
+        columns.setdefault(table, set()).update(re.findall(r"`(\w+)`", cell))
+    return columns
+
+
+async def _a_little_of_everything(tables: NotedTables, relay: MemoryRelay) -> None:
+    """Send a text, have it reported, take a stranger's report and a STOP."""
+    clock, carrier = ManualClock(), MemoryCarrier()
+    services = build(Settings.from_environment(reference.LEAST), Ports(tables, carrier, relay, clock))
+    await services.sending.send(Text(services.senders.choose(None), recipients_of([NUMBER], None), "Hello"))
+    for tag in (carrier.sent[0].tag, "of another app"):
+        report = DeliveryReport("m", SENDER, NUMBER, "Delivered", "", to_ms(clock.now()), tag)
+        await services.delivery_reports.receive(report)
+    later = to_ms(clock.now() + timedelta(minutes=1))
+    await services.inbound.receive(TextReceived("i", SENDER, NUMBER, "STOP", later))
