@@ -72,7 +72,13 @@ def build(settings: Settings, ports: Ports) -> Services:
     keep = timedelta(hours=settings.idempotency_hours)
     idempotency = Idempotency(table("Idempotency"), clock, keep)
     fences, pacer = Fences(opt_outs, clock), Pacer(table("Paces"), senders, clock)
-    departure = Departure(ports.carrier, fences, clock, timedelta(seconds=settings.repeat_window_seconds))
+    departure = Departure(
+        carrier=ports.carrier,
+        fences=fences,
+        pacer=pacer,
+        clock=clock,
+        repeat_window=timedelta(seconds=settings.repeat_window_seconds),
+    )
     batches, campaigns = Batches(table("Batches"), clock), Campaigns(table("Campaigns"), clock)
     dispatch = Dispatch(
         messages=messages,

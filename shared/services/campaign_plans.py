@@ -16,7 +16,7 @@ from shared.rules.ids import digest, from_ms, recipient_key, to_ms
 from shared.rules.pacing import campaign_duration_ms
 from shared.rules.phone_numbers import country_of
 from shared.rules.prices import Cost, cost
-from shared.rules.quiet_hours import DayHours, next_allowed
+from shared.rules.quiet_hours import DayHours, next_allowed, places_of
 from shared.rules.segments import count_segments
 from shared.services.campaign_rows import Prepared, PreparedRecipient, Row, RowError, prepare
 from shared.services.campaigns import Campaign, Campaigns, Status, chunked
@@ -135,8 +135,10 @@ class CampaignPlans:
         prepared, _ = self._prepare(request)
         if not prepared.recipients:
             raise InvalidRequest("No row of this campaign can be texted. POST it to campaigns/forecast to see why.")
-        in_order = sorted(prepared.recipients, key=lambda one: (country_of(one.to) or "", one.text, one.row))
-        chunks = chunked(in_order)
+        # Recipients of a chunk keep the same quiet hours, so that a chunk can wait as one; equal texts stay together.
+        places = {one.row: _places(one) if request.quiet else () for one in prepared.recipients}
+        in_order = sorted(prepared.recipients, key=lambda one: (places[one.row], one.text, one.row))
+        chunks = chunked(in_order, lambda one: places[one.row])
         campaign = Campaign(
             id=campaign_id,
             name=request.name,
@@ -181,6 +183,10 @@ class CampaignPlans:
         at = from_ms(at_ms)
         times = (next_allowed(one.to, at, self._policy.hours) for one in recipients)
         return [to_ms(allowed) for allowed in times if allowed > at]
+
+
+def _places(one: PreparedRecipient) -> tuple[str, ...]:
+    return (country_of(one.to) or "", *places_of(one.to))
 
 
 def _segments_by_country(recipients: Sequence[PreparedRecipient]) -> Mapping[str | None, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -201,14 +201,18 @@ class Campaigns:
         ]
 
 
-def chunked(addressees: Sequence[PreparedRecipient]) -> list[list[PreparedRecipient]]:
-    """Cut recipients into chunks: up to 100 each, and no more text than one row holds; equal texts stay together."""
+def chunked(
+    addressees: Sequence[PreparedRecipient], places: Callable[[PreparedRecipient], object]
+) -> list[list[PreparedRecipient]]:
+    """Cut recipients into chunks: up to 100 of the same places each, and no more text than one row holds."""
     chunks: list[list[PreparedRecipient]] = []
     room = 0
+    here: object = None
     texts: set[str] = set()
     for one in addressees:
         needed = 32 + (0 if one.text in texts else len(json.dumps(one.text)))
-        if not chunks or len(chunks[-1]) == _TRANSACTION_LIMIT or needed > room:
+        before, here = here, places(one)
+        if not chunks or len(chunks[-1]) == _TRANSACTION_LIMIT or needed > room or here != before:
             chunks.append([])
             room, texts = _NAMES_CHARACTERS, set()
             needed = 32 + len(json.dumps(one.text))

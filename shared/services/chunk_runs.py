@@ -12,7 +12,7 @@ import asyncio
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import takewhile
 
 from shared.ports.clock import Clock
@@ -28,31 +28,21 @@ from shared.rules.states import History, State, Step
 from shared.services.activity import Activity, ActivityLog
 from shared.services.campaign_rows import PreparedRecipient
 from shared.services.campaigns import LEASE, Campaign, Campaigns, Chunk, Status
-from shared.services.departure import Claim, Departed, Departure, Settlement, refused
+from shared.services.departure import Claim, Departed, Departure, Overtaken, Settlement, refused
 from shared.services.fence import UNREAD
 from shared.services.messages import Direction, Message, Messages
 from shared.services.pacer import Pacer
 
 # For how long a worker waits for its moment before it gives the chunk back to the queue.
 _PATIENCE_MS = 10_000
-# A reservation that was waited for longer than this is checked again before it is used.
-_UNCHECKED_MS = 200
+_SHORTEST_WAIT_MS = 50
+# A text that is let go is on its way within this time: so long before quiet hours begin, none is let go.
+_CLOSING_MS = 3_000
 _OVERDUE_MS = 60_000
 _SOON_MS = 15 * 60_000
 _LONGEST_WAIT_S = 300
 # After this long a worker hands the chunk on, well before its function times out.
 _SHIFT_MS = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """The recipients of one request: one text, next to each other in the chunk."""
-
-    addressees: Sequence[PreparedRecipient]
-
-    @property
-    def numbers(self) -> list[str]:
-        return [one.to for one in self.addressees]
 
 
 class ChunkRuns:
@@ -104,56 +94,63 @@ class ChunkRuns:
 
     async def _step(self, campaign: Campaign, chunk: Chunk, addressees: Sequence[PreparedRecipient]) -> Chunk | None:
         if chunk.group:
-            group = _Group(addressees[chunk.position : chunk.position + chunk.group])
-            return await self._repeat(campaign, chunk, group)
+            group = addressees[chunk.position : chunk.position + chunk.group]
+            return await self._at_its_moment(campaign, chunk, group, again=True)
         if campaign.status in (Status.CANCELED, Status.DONE):
             return await self._end(campaign, chunk, addressees, State.CANCELED, Reason.CANCELED)
-        now_ms = self._now_ms()
-        if campaign.not_after_ms and now_ms > campaign.not_after_ms:
+        if campaign.not_after_ms and self._now_ms() > campaign.not_after_ms:
             return await self._end(campaign, chunk, addressees, State.EXPIRED, Reason.EXPIRED)
         if campaign.status is Status.PAUSED:
-            return await self._campaigns.keep(replace(chunk, lease_ms=0, wake_ms=0, go_ms=0))
+            return await self._campaigns.keep(replace(chunk, lease_ms=0, wake_ms=0))
         group = _next_group(addressees[chunk.position :], self._pacer.group_size(campaign.sender))
-        allowed_ms = self._allowed_ms(campaign, group, now_ms)
-        if allowed_ms > now_ms:
-            return await self._rest(replace(chunk, go_ms=0), allowed_ms)
-        return await self._wait_and_send(campaign, chunk, group)
+        allowed_ms = self._allowed_ms(campaign, group)
+        if allowed_ms > self._now_ms():
+            return await self._rest(chunk, allowed_ms)
+        return await self._at_its_moment(campaign, chunk, group, again=False)
 
-    async def _wait_and_send(self, campaign: Campaign, chunk: Chunk, group: _Group) -> Chunk | None:
-        asked_ms = self._now_ms()
-        room = await self._pacer.reserve_for_campaign(campaign.sender, len(group.addressees))
-        wait_ms = room.at_ms - self._now_ms()
+    async def _at_its_moment(
+        self, campaign: Campaign, chunk: Chunk, group: Sequence[PreparedRecipient], *, again: bool
+    ) -> Chunk | None:
+        room = await self._pacer.reserve_for_campaign(campaign.sender, len(group))
+        wait_ms = max(0, room.at_ms - self._now_ms())
         if wait_ms > _PATIENCE_MS:
             return await self._rest(chunk, room.at_ms)
         if not room.reserved:
-            await self._clock.sleep(max(wait_ms - CAMPAIGN_AHEAD_MS, 50) / 1000)
+            await self._clock.sleep(max(wait_ms - CAMPAIGN_AHEAD_MS, _SHORTEST_WAIT_MS) / 1000)
             return chunk
-        await self._clock.sleep(max(0, wait_ms) / 1000)
-        if self._now_ms() - asked_ms > _UNCHECKED_MS and not await self._pacer.may_go(campaign.sender, room.at_ms):
+        await self._clock.sleep(wait_ms / 1000)
+        if again:
+            return await self._repeat(campaign, chunk, group, room.at_ms)
+        # The time has moved on while this waited: it must still be one at which these may be texted.
+        expired = campaign.not_after_ms and self._now_ms() > campaign.not_after_ms
+        if expired or self._allowed_ms(campaign, group) > self._now_ms():
             return chunk
-        return await self._claim_and_send(campaign, chunk, group)
+        return await self._claim_and_send(campaign, chunk, group, room.at_ms)
 
-    async def _claim_and_send(self, campaign: Campaign, chunk: Chunk, group: _Group) -> Chunk | None:
+    async def _claim_and_send(
+        self, campaign: Campaign, chunk: Chunk, group: Sequence[PreparedRecipient], go_ms: int
+    ) -> Chunk | None:
         now_ms = self._now_ms()
         lease_ms = now_ms + int(LEASE.total_seconds() * 1000)
         claimed = await self._campaigns.keep(
-            replace(chunk, group=len(group.addressees), first_sent_ms=now_ms, lease_ms=lease_ms, wake_ms=lease_ms)
+            replace(chunk, group=len(group), first_sent_ms=now_ms, lease_ms=lease_ms, wake_ms=lease_ms)
         )
         if claimed is None:
             return None
-        return await self._send(
-            campaign, claimed, [Claim(_draft(campaign, claimed, one), retaken=False) for one in group.addressees]
-        )
+        claims = [Claim(_draft(campaign, claimed, one), retaken=False) for one in group]
+        return await self._send(campaign, claimed, claims, go_ms)
 
-    async def _repeat(self, campaign: Campaign, chunk: Chunk, group: _Group) -> Chunk | None:
-        drafts = [_draft(campaign, chunk, one) for one in group.addressees]
+    async def _repeat(
+        self, campaign: Campaign, chunk: Chunk, group: Sequence[PreparedRecipient], go_ms: int
+    ) -> Chunk | None:
+        drafts = [_draft(campaign, chunk, one) for one in group]
         recorded = await asyncio.gather(*(self._messages.get(draft.key) for draft in drafts))
         pairs = zip(drafts, recorded, strict=True)
         lost = [Claim(draft, retaken=True) for draft, message in pairs if message is None or _is_open(message)]
-        return await self._send(campaign, chunk, lost)
+        return await self._send(campaign, chunk, lost, go_ms)
 
-    async def _send(self, campaign: Campaign, chunk: Chunk, claims: Sequence[Claim]) -> Chunk | None:
-        departed = await self._departure.go(campaign.send_of(chunk.number), claims, UNREAD)
+    async def _send(self, campaign: Campaign, chunk: Chunk, claims: Sequence[Claim], go_ms: int) -> Chunk | None:
+        departed = await self._departure.go(campaign.send_of(chunk.number), claims, UNREAD, go_ms)
         settlements = list(departed.settlements)
         if departed.error is None or isinstance(departed.error, CarrierRefused):
             await self._record(campaign, [*settlements, *refused(departed, self._now_ms())])
@@ -162,12 +159,14 @@ class ChunkRuns:
         return await self._wait(campaign, chunk, departed, departed.error)
 
     async def _wait(self, campaign: Campaign, chunk: Chunk, departed: Departed, error: SmsError) -> Chunk | None:
+        # Nothing of a new claim has gone, so it is given up; one that may have gone stays, to be repeated.
+        fresh = not departed.settlements and not any(claim.retaken for claim in departed.not_taken)
+        again = replace(chunk, group=0, first_sent_ms=0) if fresh else chunk
+        if isinstance(error, Overtaken):
+            return again
         wait_s = error.retry_after_s if error.retry_after_s is not None else _pause_s(chunk)
         if isinstance(error, CarrierThrottled):
             await self._pacer.slow_down(campaign.sender, wait_s)
-        # Nothing of a new claim has gone, so it is given up; an older one stays, to be repeated or left unknown.
-        fresh = not departed.settlements and not any(claim.retaken for claim in departed.not_taken)
-        again = replace(chunk, group=0, first_sent_ms=0) if fresh else chunk
         return await self._rest(replace(again, round=chunk.round + 1), self._now_ms() + wait_s * 1000)
 
     async def _record(self, campaign: Campaign, settlements: Sequence[Settlement]) -> None:
@@ -217,23 +216,25 @@ class ChunkRuns:
         delay_s = -(-max(0, at_ms - self._now_ms()) // 1000)
         await self._queue.put(json.dumps({"campaign": chunk.campaign, "chunk": chunk.number}), delay_s=delay_s)
 
-    def _allowed_ms(self, campaign: Campaign, group: _Group, now_ms: int) -> int:
-        earliest = max(now_ms, campaign.send_at_ms)
+    def _allowed_ms(self, campaign: Campaign, group: Sequence[PreparedRecipient]) -> int:
+        """Return when these may be texted: now, or later; all recipients of a chunk are in the same places."""
+        earliest_ms = max(self._now_ms(), campaign.send_at_ms)
         if not campaign.quiet:
-            return earliest
-        at = from_ms(earliest)
-        for one in group.addressees:
-            at = next_allowed(one.to, at, self._hours)
-        return to_ms(at)
+            return earliest_ms
+        for at_ms in (earliest_ms, earliest_ms + _CLOSING_MS):
+            allowed_ms = to_ms(next_allowed(group[0].to, from_ms(at_ms), self._hours))
+            if allowed_ms > at_ms:
+                return allowed_ms
+        return earliest_ms
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())
 
 
-def _next_group(addressees: Sequence[PreparedRecipient], most: int) -> _Group:
+def _next_group(addressees: Sequence[PreparedRecipient], most: int) -> Sequence[PreparedRecipient]:
+    """Return the recipients of the next request: one text, next to each other in the chunk."""
     first = addressees[0].text
-    same = takewhile(lambda one: one.text == first, addressees)
-    return _Group([one for one, _ in zip(same, range(most), strict=False)])
+    return list(takewhile(lambda one: one.text == first, addressees[:most]))
 
 
 def _draft(campaign: Campaign, chunk: Chunk, addressee: PreparedRecipient) -> Message:

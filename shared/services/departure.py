@@ -1,10 +1,12 @@
 """Departure: handing messages of one text to the carrier, behind the fence, and what that means for each of them.
 
-Every request to the carrier is a look at the fence first (invariant I1), also a repeat of one that was not answered.
+Before every request the fence and the sender's pace are looked at (invariants I1, I4). A request is made once: what was
+not taken or not answered is for the caller to repeat, with the same ids and at a moment of its own.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -18,15 +20,24 @@ from shared.rules.states import State, Step
 from shared.services.batches import LEASE
 from shared.services.fence import Fence, Fences
 from shared.services.messages import Message
+from shared.services.pacer import Pacer
 
-_NOTHING_SENT: dict[type[SmsError], Reason] = {
+
+class Overtaken(SmsError):
+    """The moment that was reserved has passed, or the carrier has asked for a pause meanwhile."""
+
+    code = "Overtaken"
+    http_status = 503
+    permanent = False
+
+
+_NOT_TAKEN: dict[type[SmsError], str] = {
     CarrierRefused: Reason.CARRIER_REFUSED,
     CarrierThrottled: Reason.CARRIER_THROTTLED,
     CarrierUnavailable: Reason.CARRIER_UNAVAILABLE,
+    CarrierSilent: Reason.CARRIER_SILENT,
+    Overtaken: "",
 }
-NOTHING_SENT = tuple(_NOTHING_SENT)
-# A request without an answer is repeated with the same ids: the answer is for the first.
-_PAUSES_S = (0.2, 0.8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,10 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Departed:
-    """What came of a departure: settlements, and the messages that the carrier did not take, with its error."""
+    """What came of a departure: settlements, and the messages that the carrier did not take, with its error.
+
+    Of those with CarrierSilent it is not known whether the carrier took them; they count as retaken.
+    """
 
     settlements: Sequence[Settlement] = ()
     not_taken: Sequence[Claim] = field(default_factory=tuple)
@@ -71,22 +85,35 @@ class Departed:
 class Departure:
     """The way from a claimed message to what the carrier said of it. It stores nothing."""
 
-    def __init__(self, carrier: Carrier, fences: Fences, clock: Clock, repeat_window: timedelta) -> None:
+    def __init__(
+        self, *, carrier: Carrier, fences: Fences, pacer: Pacer, clock: Clock, repeat_window: timedelta
+    ) -> None:
         self._carrier = carrier
         self._fences = fences
+        self._pacer = pacer
         self._clock = clock
         self._repeat_window = repeat_window
 
-    async def go(self, send: Send, claims: Sequence[Claim], fence: Fence) -> Departed:
-        """Hand over the claims (one sender and text) that the fence lets pass, and return what became of each."""
+    async def go(self, send: Send, claims: Sequence[Claim], fence: Fence, go_ms: int) -> Departed:
+        """Hand over the claims (one sender and text) that the fence lets pass, at the moment reserved for them.
+
+        `go_ms` is that moment; when it has passed, or the sender has been slowed since, none is handed over.
+        """
         if not claims:
             return Departed()
-        recipients = [claim.message.recipient for claim in claims]
-        fence = await self._fences.fresh(fence, claims[0].message.sender, recipients)
+        sender, recipients = claims[0].message.sender, [claim.message.recipient for claim in claims]
+        fence, may_go = await asyncio.gather(
+            self._fences.fresh(fence, sender, recipients), self._pacer.may_go(sender, go_ms)
+        )
         verdicts = [(claim, self._verdict(claim, fence)) for claim in claims]
         held = Departed([Settlement(claim.message, step) for claim, step in verdicts if step])
         due = [claim for claim, step in verdicts if step is None]
-        return held.and_then(await self._hand_over(send, due, fence)) if due else held
+        if not due:
+            return held
+        if not may_go:
+            overtaken = Overtaken("The moment for these texts has passed; they go a little later.", retry_after_s=1)
+            return held.and_then(Departed(not_taken=due, error=overtaken))
+        return held.and_then(await self._hand_over(send, due, fence, go_ms))
 
     def _verdict(self, claim: Claim, fence: Fence) -> Step | None:
         """Return the step of a message that must not be sent now, None if it is to be sent."""
@@ -99,43 +126,29 @@ class Departure:
             return Step(State.UNKNOWN, now_ms, Reason.INTERRUPTED)
         return Step(State.SUPPRESSED, now_ms, Reason.OPTED_OUT) if blocked else None
 
-    async def _hand_over(self, send: Send, due: Sequence[Claim], fence: Fence, tries: int = 0) -> Departed:
+    async def _hand_over(self, send: Send, due: Sequence[Claim], fence: Fence, go_ms: int) -> Departed:
         try:
             results = await self._carrier.send(_request(send, [claim.message for claim in due]))
-        except CarrierSilent:
-            return await self._again(send, due, fence, tries)
+        except CarrierSilent as error:
+            return Departed(not_taken=[replace(claim, retaken=True) for claim in due], error=error)
         except CarrierRefused as error:
             if error.target == "recipients":
-                return await self._go_apart(send, due, fence)
+                return await self._go_apart(send, due, fence, go_ms)
             return Departed(not_taken=due, error=error)
-        except NOTHING_SENT as error:
+        except (CarrierThrottled, CarrierUnavailable) as error:
             return Departed(not_taken=due, error=error)
         now_ms = self._now_ms()
         return Departed([_settlement(claim, said, now_ms) for claim, said in zip(due, results, strict=True)])
 
-    async def _again(self, send: Send, due: Sequence[Claim], fence: Fence, tries: int) -> Departed:
-        if tries == len(_PAUSES_S):
-            silent = Step(State.UNKNOWN, self._now_ms(), Reason.CARRIER_SILENT)
-            return Departed([Settlement(claim.message, silent) for claim in due])
-        await self._clock.sleep(_PAUSES_S[tries])
-        fence = await self._fences.fresh(fence, due[0].message.sender, [claim.message.recipient for claim in due])
-        retaken = [replace(claim, retaken=True) for claim in due]
-        verdicts = [(claim, self._verdict(claim, fence)) for claim in retaken]
-        held = Departed([Settlement(claim.message, step) for claim, step in verdicts if step])
-        left = [claim for claim, step in verdicts if step is None]
-        if not left:
-            return held
-        return held.and_then(_ambiguous(await self._hand_over(send, left, fence, tries + 1), self._now_ms()))
-
-    async def _go_apart(self, send: Send, due: Sequence[Claim], fence: Fence) -> Departed:
+    async def _go_apart(self, send: Send, due: Sequence[Claim], fence: Fence, go_ms: int) -> Departed:
         # Newer versions of ACS refuse the whole request for one number that they do not like. Halving finds it, so
         # that it does not sink the others.
         if len(due) == 1:
             refused = Step(State.FAILED, self._now_ms(), Reason.RECIPIENT_REFUSED)
             return Departed([Settlement(due[0].message, refused)])
         middle = len(due) // 2
-        first = await self.go(send, due[:middle], fence)
-        return first.and_then(await self.go(send, due[middle:], fence))
+        first = await self.go(send, due[:middle], fence, go_ms)
+        return first.and_then(await self.go(send, due[middle:], fence, go_ms))
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())
@@ -151,16 +164,9 @@ def refused(departed: Departed, now_ms: int) -> Sequence[Settlement]:
     return [Settlement(claim.message, interrupted if claim.retaken else failed) for claim in departed.not_taken]
 
 
-def reason_of(error: SmsError) -> Reason:
-    """Return the reason code of an error that says that nothing was sent."""
-    return _NOTHING_SENT[type(error)]
-
-
-def _ambiguous(departed: Departed, now_ms: int) -> Departed:
-    # A repeat that was not taken says nothing of the first try, which may have been.
-    silent = Step(State.UNKNOWN, now_ms, Reason.CARRIER_SILENT)
-    unknown = [Settlement(claim.message, silent) for claim in departed.not_taken]
-    return Departed([*departed.settlements, *unknown])
+def reason_of(error: SmsError) -> str:
+    """Return why messages wait that the carrier did not take; empty for a moment that has passed."""
+    return _NOT_TAKEN[type(error)]
 
 
 def _request(send: Send, messages: Sequence[Message]) -> SendRequest:

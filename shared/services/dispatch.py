@@ -1,11 +1,11 @@
 """Dispatch: doing a batch, from its due time to what the carrier said of each message.
 
-The order of things keeps the promises. Room is reserved on the sender's schedule (invariant I4). Opt-outs are read,
-then rows are claimed as `sending`, so that a crash leaves a trace; right before the call opt-outs are asked for again
-if the claim took long (I1). The ids on the wire come from the request's key and the recipient: when a worker died
-between the claim and the answer, the next one repeats the call with the same ids, which ACS answers for the first
-(I2). Past the repeat window nobody knows, and the message stays `unknown` until a report settles it. What cannot go
-now waits in the queue, and a timer looks after what the queue loses (I7).
+The order of things keeps the promises. Opt-outs are read, then rows are claimed as `sending`, so that a crash leaves
+a trace. Room is reserved on the sender's schedule (invariant I4); at that moment, right before the call, opt-outs are
+asked for again if what is known of them is old (I1). The ids on the wire come from the request's key and the
+recipient: when a worker died between the claim and the answer, the next one repeats the call with the same ids, which
+ACS answers for the first (I2). Past the repeat window nobody knows, and the message stays `unknown` until a report
+settles it. What cannot go now waits in the queue, and a timer looks after what the queue loses (I7).
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from shared.ports.clock import Clock
 from shared.ports.queue import Queue
 from shared.rules.errors import CarrierRefused, CarrierThrottled, SmsError
 from shared.rules.ids import to_ms
+from shared.rules.pacing import LATENESS_MS
 from shared.rules.reasons import Reason
 from shared.rules.states import WAITING, State, Step
 from shared.services.activity import Activity, ActivityLog
 from shared.services.batches import Batch, Batches
-from shared.services.departure import Claim, Departed, Departure, Settlement, reason_of, refused
+from shared.services.departure import Claim, Departed, Departure, Overtaken, Settlement, reason_of, refused
 from shared.services.fence import OPEN, Fence, Fences
 from shared.services.messages import Message, Messages
 from shared.services.pacer import Pacer
 
-# For how long a caller waits for room on the sender's schedule before the batch goes to the queue.
-_PATIENCE_MS = 1_000
+# For how long a worker waits for its moment; what goes later waits in the queue, and comes out this much before.
+_AHEAD_MS = 2_000
 # The timer looks after a queued batch this long after it should have gone.
 _OVERDUE_MS = 60_000
 _LONGEST_WAIT_S = 300
@@ -82,15 +83,14 @@ class Dispatch:
         now_ms = self._now_ms()
         if batch.due_ms > now_ms:
             return await self._postpone(batch, Step(State.SCHEDULED, now_ms), batch.due_ms)
-        if not batch.go_ms or not await self._pacer.may_go(batch.sender, batch.go_ms):
-            batch = replace(batch, go_ms=await self._pacer.reserve(batch.sender, len(batch.recipients)))
-        wait_ms = batch.go_ms - self._now_ms()
-        if wait_ms > _PATIENCE_MS:
+        if batch.go_ms - now_ms > _AHEAD_MS:
             return await self._postpone(batch, Step(State.QUEUED, now_ms, round=batch.round), batch.go_ms)
-        await self._clock.sleep(max(0, wait_ms) / 1000)
-        if batch.not_after_ms and self._now_ms() > batch.not_after_ms:
+        if batch.not_after_ms and now_ms > batch.not_after_ms:
             return await self._expire(batch)
-        return await self._depart(await self._claim(batch))
+        claimed = await self._claim(batch)
+        if batch.go_ms + LATENESS_MS < self._now_ms():
+            batch = replace(batch, go_ms=await self._pacer.reserve(batch.sender, len(batch.recipients)))
+        return await self._depart(replace(claimed, batch=batch))
 
     async def wake(self, batch: Batch) -> None:
         """Put a batch that is due into the queue, and look at it again if nothing comes of it."""
@@ -123,7 +123,7 @@ class Dispatch:
             await self._enqueue(kept, until_ms)
 
     async def _enqueue(self, batch: Batch, at_ms: int) -> None:
-        delay_s = -(-max(0, at_ms - self._now_ms()) // 1000)
+        delay_s = max(0, at_ms - _AHEAD_MS // 2 - self._now_ms()) // 1000
         await self._queue.put(json.dumps({"batchPartition": batch.partition, "batchRow": batch.row}), delay_s=delay_s)
 
     async def _claim(self, batch: Batch) -> _Claimed:
@@ -149,7 +149,7 @@ class Dispatch:
     async def _depart(self, claimed: _Claimed) -> tuple[Message, ...]:
         batch = claimed.batch
         open_claims = [claim for claim in claimed.claims if claim.message.state is State.SENDING]
-        departed = await self._departure.go(batch.send, open_claims, claimed.fence)
+        departed = await self._wait_and_go(batch, open_claims, claimed.fence)
         settlements = [*departed.settlements, *self._not_taken(batch, departed)]
         settled = await self._record(settlements, claimed.traces)
         messages = tuple(settled.get(claim.message.key.row, claim.message) for claim in claimed.claims)
@@ -160,6 +160,18 @@ class Dispatch:
         if isinstance(departed.error, CarrierRefused) and all(one.state is State.FAILED for one in messages):
             raise departed.error
         return messages
+
+    async def _wait_and_go(self, batch: Batch, claims: Sequence[Claim], fence: Fence) -> Departed:
+        wait_ms = max(0, batch.go_ms - self._now_ms())
+        if wait_ms > _AHEAD_MS:
+            full = Overtaken("There is no room for these texts now; they go later.", retry_after_s=wait_ms // 1000)
+            return Departed(not_taken=claims, error=full)
+        await self._clock.sleep(wait_ms / 1000)
+        if batch.not_after_ms and self._now_ms() > batch.not_after_ms:
+            expired = Step(State.EXPIRED, self._now_ms(), Reason.EXPIRED)
+            interrupted = Step(State.UNKNOWN, self._now_ms(), Reason.INTERRUPTED)
+            return Departed([Settlement(one.message, interrupted if one.retaken else expired) for one in claims])
+        return await self._departure.go(batch.send, claims, fence, batch.go_ms)
 
     def _not_taken(self, batch: Batch, departed: Departed) -> Sequence[Settlement]:
         if departed.error is None or isinstance(departed.error, CarrierRefused):
@@ -177,8 +189,10 @@ class Dispatch:
         wait_s = error.retry_after_s if error.retry_after_s is not None else _pause_s(batch)
         if isinstance(error, CarrierThrottled):
             await self._pacer.slow_down(batch.sender, wait_s)
-        again = replace(batch, round=batch.round + 1, go_ms=0)
-        await self._put_back(again, self._now_ms() + wait_s * 1000)
+        # A moment that was reserved and is still to come is kept.
+        go_ms = batch.go_ms if isinstance(error, Overtaken) and batch.go_ms > self._now_ms() else 0
+        again = replace(batch, round=batch.round + 1, go_ms=go_ms)
+        await self._put_back(again, go_ms or self._now_ms() + wait_s * 1000)
 
     async def _record(self, settlements: Sequence[Settlement], traces: Mapping[str, Activity]) -> dict[str, Message]:
         steps = [_following(traces[one.message.key.row], Activity.of(one.settled)) for one in settlements]
