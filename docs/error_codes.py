@@ -23,11 +23,12 @@ _IN_WORDS: Mapping[str, str] = {
     "ConversationNotFound": "There is no conversation with this id.",
     "EmptyBody": "The body is empty, or was sent in chunks: send it with a Content-Length.",
     "IdempotencyKeyReused": "This idempotency key was used for another request: use a new key for each request.",
-    "InvalidCsv": "The file is not CSV, its first line is wrong, or rows are wrong. The details name the rows. "
+    "InvalidCsv": "The file is not CSV, its first line is wrong, or rows are wrong. The details name the lines. "
     "Nothing of the file was taken.",
     "InvalidEncoding": "The body is not UTF-8.",
     "InvalidJson": "The body is not valid JSON.",
-    "InvalidRow": "In a row of a file, `since` is not a time with a zone, or `source` is none of the known.",
+    "InvalidRow": "In a row of a file, `since` is not a time with a zone or is to come, `source` is none of the known, "
+    "or there are more cells than the first line names.",
     "InvalidTimeRange": "`to` is not after `from`, or the range is too long for the interval.",
     "InvalidValue": "A field or a query parameter has a value that it cannot have; the message says which it can.",
     "MessageNotFound": "There is no message with this id.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from azure.core.credentials import AzureKeyCredential
@@ -15,12 +16,17 @@ from shared.ports.carrier import SendRequest, SendResult
 from shared.ports.clock import Clock, SystemClock
 from shared.rules.errors import CarrierSilent, CarrierUnavailable, SmsError
 
-PAUSES_S = (0.2, 0.8)
+PAUSES_S = (0.1, 0.2)
+# Who is texted was looked up right before the first try, and must not be older than a second at the last.
+LAST_TRY_AFTER = timedelta(milliseconds=400)
 PROBE_TIMEOUT_S = 3
 
 
 class AcsCarrier:
-    """ACS. A request is tried up to three times with the same ids, so that no try sends anything twice."""
+    """ACS. A request is tried up to three times with the same ids, so that no try sends anything twice.
+
+    All tries begin within half a second: what the services know of opt-outs is not used for longer (invariant I1).
+    """
 
     def __init__(
         self,
@@ -73,6 +79,7 @@ class AcsCarrier:
             CarrierSilent: a try may have been taken, and no try brought a whole answer.
         """
         may_be_sent = False
+        last_try_at = self._clock.now() + LAST_TRY_AFTER
         pauses_s = iter(PAUSES_S)
         while True:
             outcome = await self._try(request)
@@ -80,7 +87,8 @@ class AcsCarrier:
                 return outcome
             may_be_sent = may_be_sent or isinstance(outcome, CarrierSilent)
             pause_s = next(pauses_s, None)
-            if pause_s is None or not _is_worth_repeating(outcome, pause_s):
+            too_late = pause_s is None or self._clock.now() + timedelta(seconds=pause_s) > last_try_at
+            if pause_s is None or too_late or not _is_worth_repeating(outcome, pause_s):
                 raise silent() if may_be_sent else outcome
             await self._clock.sleep(pause_s)
 

@@ -72,6 +72,12 @@ def test_tests_that_are_named_exist(page: Path) -> None:
         assert not name or name in _functions(ROOT / file), f"{file}::{name}"
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_diagrams_hold_nothing_that_ends_a_statement_too_early(page: Path) -> None:
+    diagrams = re.findall(r"^```mermaid\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert [line for diagram in diagrams for line in diagram.splitlines() if ";" in line] == []
+
+
 def _local_settings() -> dict[str, str]:
     values: dict[str, str] = json.loads((ROOT / "local.settings.json.example").read_text("utf-8"))["Values"]
     return values
