@@ -3,7 +3,7 @@
 import azure.functions as func
 
 from shared.app import services
-from shared.edges import endpoints, events
+from shared.edges import endpoints, events, work_triggers
 from shared.edges.api_models import (
     AnalyticsAnswer,
     AnalyticsQuery,
@@ -23,9 +23,12 @@ from shared.edges.api_models import (
     SendRequest,
 )
 from shared.edges.http import Api, Call, Reply
+from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
 
 app = func.FunctionApp()
 http = Api(app)
+
+_STORAGE = "AzureWebJobsStorage"
 
 
 @http.post("messages", body=SendRequest, answers=SendAnswer, status=202)
@@ -104,3 +107,39 @@ async def sms_received(event: func.EventGridEvent) -> None:
 async def sms_delivery_report(event: func.EventGridEvent) -> None:
     """Take a delivery report: move its message's state forward."""
     await events.report_received(services(), event)
+
+
+@app.queue_trigger(arg_name="message", queue_name=SENDS_QUEUE, connection=_STORAGE)
+async def send_batch(message: func.QueueMessage) -> None:
+    """Go on with a request whose texts could not go at once."""
+    await work_triggers.batch(services(), message)
+
+
+@app.queue_trigger(arg_name="message", queue_name=CAMPAIGNS_QUEUE, connection=_STORAGE)
+async def send_chunk(message: func.QueueMessage) -> None:
+    """Go on with a chunk of a campaign."""
+    await work_triggers.chunk(services(), message)
+
+
+@app.queue_trigger(arg_name="message", queue_name=f"{SENDS_QUEUE}-poison", connection=_STORAGE)
+async def keep_failed_batch(message: func.QueueMessage) -> None:
+    """Keep what could not be done after all tries, for GET failures."""
+    await work_triggers.failed(services(), SENDS_QUEUE, message)
+
+
+@app.queue_trigger(arg_name="message", queue_name=f"{CAMPAIGNS_QUEUE}-poison", connection=_STORAGE)
+async def keep_failed_chunk(message: func.QueueMessage) -> None:
+    """Keep what could not be done after all tries, for GET failures."""
+    await work_triggers.failed(services(), CAMPAIGNS_QUEUE, message)
+
+
+@app.timer_trigger(arg_name="timer", schedule="*/15 * * * * *")
+async def release_due(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the host passes it by name
+    """Wake what is due, and take up what a dead worker or a lost queue message left."""
+    await work_triggers.release(services())
+
+
+@app.timer_trigger(arg_name="timer", schedule="0 7 * * * *")
+async def settle_missing_reports(timer: func.TimerRequest) -> None:  # noqa: ARG001 - likewise
+    """Call unknown what no delivery report came for in time."""
+    await work_triggers.settle(services())

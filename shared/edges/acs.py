@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from azure.core.credentials import AzureKeyCredential
@@ -14,19 +13,13 @@ from shared.edges.acs_answers import meaning, results, silent, unavailable
 from shared.edges.acs_ids import Attempt, DeparturePolicy, OurIdsPolicy, attempt
 from shared.ports.carrier import SendRequest, SendResult
 from shared.ports.clock import Clock, SystemClock
-from shared.rules.errors import CarrierSilent, CarrierUnavailable, SmsError
+from shared.rules.errors import CarrierUnavailable, SmsError
 
-PAUSES_S = (0.1, 0.2)
-# Who is texted was looked up right before the first try, and must not be older than a second at the last.
-LAST_TRY_AFTER = timedelta(milliseconds=400)
 PROBE_TIMEOUT_S = 3
 
 
 class AcsCarrier:
-    """ACS. A request is tried up to three times with the same ids, so that no try sends anything twice.
-
-    All tries begin within half a second: what the services know of opt-outs is not used for longer (invariant I1).
-    """
+    """ACS. A request is tried once: who repeats it must look at opt-outs and at the pace again first."""
 
     def __init__(
         self,
@@ -42,7 +35,7 @@ class AcsCarrier:
         Args:
             endpoint: `https://<resource>.communication.azure.com`; plain http only with a key.
             credential: the access key, or an identity. The caller closes an identity.
-            clock: what the pauses between tries wait with.
+            clock: what a time named by ACS is held against.
             connection_timeout_s: how long a connection may take.
             read_timeout_s: how long ACS may be silent after the request was sent.
 
@@ -68,29 +61,23 @@ class AcsCarrier:
         )
 
     async def send(self, request: SendRequest) -> tuple[SendResult, ...]:
-        """Hand over a request and return one result per addressee, in order.
-
-        An answer of "not taken" counts only if no earlier try of this call may have been taken.
+        """Hand over a request, once, and return one result per addressee, in order.
 
         Raises:
             CarrierRefused: `target` is credentials, sender, recipients, text, request or endpoint.
-            CarrierThrottled: at once, without another try; `retry_after_s` when ACS named a time.
-            CarrierUnavailable: every try was refused with 503 or did not connect, or the sign-in failed.
-            CarrierSilent: a try may have been taken, and no try brought a whole answer.
+            CarrierThrottled: `retry_after_s` when ACS named a time.
+            CarrierUnavailable: it was refused with 503, did not connect, or the sign-in failed.
+            CarrierSilent: it may have been taken, and there is no whole answer.
         """
-        may_be_sent = False
-        last_try_at = self._clock.now() + LAST_TRY_AFTER
-        pauses_s = iter(PAUSES_S)
-        while True:
-            outcome = await self._try(request)
-            if not isinstance(outcome, SmsError):
-                return outcome
-            may_be_sent = may_be_sent or isinstance(outcome, CarrierSilent)
-            pause_s = next(pauses_s, None)
-            too_late = pause_s is None or self._clock.now() + timedelta(seconds=pause_s) > last_try_at
-            if pause_s is None or too_late or not _is_worth_repeating(outcome, pause_s):
-                raise silent() if may_be_sent else outcome
-            await self._clock.sleep(pause_s)
+        with attempt(request) as current:
+            try:
+                items = await self._call(request)
+            except Exception as error:  # noqa: BLE001 - once it has left, whatever the SDK raises means "may be sent"
+                raise self._outcome(current, error) from None
+        answer = results(request, items)
+        if answer is None:
+            raise silent()
+        return answer
 
     async def probe(self) -> None:
         """Return if ACS answers at all, be it with a refusal; CarrierUnavailable if not."""
@@ -111,15 +98,6 @@ class AcsCarrier:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
-
-    async def _try(self, request: SendRequest) -> tuple[SendResult, ...] | SmsError:
-        with attempt(request) as current:
-            try:
-                items = await self._call(request)
-            except Exception as error:  # noqa: BLE001 - once it has left, whatever the SDK raises means "may be sent"
-                return self._outcome(current, error)
-        answer = results(request, items)
-        return silent() if answer is None else answer
 
     async def _call(self, request: SendRequest) -> list[Any]:
         answer: list[Any] = await self._client.send(
@@ -168,10 +146,3 @@ def open_carrier(
         connection_timeout_s=connection_timeout_s,
         read_timeout_s=read_timeout_s,
     )
-
-
-def _is_worth_repeating(outcome: SmsError, pause_s: float) -> bool:
-    """Tell whether another try may do better; not when ACS asks for a longer pause than ours."""
-    if isinstance(outcome, CarrierSilent):
-        return True
-    return isinstance(outcome, CarrierUnavailable) and (outcome.retry_after_s or 0) <= pause_s
