@@ -1,0 +1,65 @@
+"""Queue messages and timers: handed to the services, and whatever goes wrong told to the host without content.
+
+The host logs the text of an exception and tries a queue message again, five times in all (host.json); then it goes to
+the poison queue, where `failed` takes it from.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+from typing import TypeVar
+
+import azure.functions as func
+
+from shared.edges.defects import place_of
+from shared.rules.errors import InternalError, SmsError
+from shared.services.bundle import Services
+from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
+
+_LOG = logging.getLogger("sms.work")
+
+T = TypeVar("T")
+
+
+async def batch(services: Services, message: func.QueueMessage) -> None:
+    """Go on with the batch that a message names."""
+    await _do(SENDS_QUEUE, services.work.send_batch(_body_of(message)))
+
+
+async def chunk(services: Services, message: func.QueueMessage) -> None:
+    """Go on with the chunk of a campaign that a message names."""
+    await _do(CAMPAIGNS_QUEUE, services.work.send_chunk(_body_of(message)))
+
+
+async def failed(services: Services, queue: str, message: func.QueueMessage) -> None:
+    """Keep a message that came out of the poison queue of `queue`."""
+    await _do(f"{queue}-poison", services.failures.keep(queue, _body_of(message)))
+
+
+async def release(services: Services) -> None:
+    """Wake what is due."""
+    await _do("release", services.releases.run())
+
+
+async def settle(services: Services) -> None:
+    """Call unknown what no delivery report came for."""
+    count = await _do("missing reports", services.missing_reports.settle())
+    if count:
+        _LOG.info("No delivery report came for %s texts in time.", count)
+
+
+async def _do(what: str, work: Awaitable[T]) -> T:
+    try:
+        return await work
+    except SmsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last boundary: the host would log the exception's text
+        _LOG.error("A defect while doing %s: %s at %s", what, type(error).__name__, place_of(error))
+        raise InternalError("The work could not be done; the log says more.") from None
+
+
+def _body_of(message: func.QueueMessage) -> str:
+    # What is not UTF-8 is not ours; it must still be kept where a person can see it.
+    body: bytes = message.get_body()
+    return body.decode("utf-8", "replace")
