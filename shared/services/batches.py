@@ -21,6 +21,8 @@ from shared.services.messages import Direction, Message
 
 LEASE = timedelta(seconds=120)
 _HOUR_MS = 3_600_000
+# What is due a little after the hour is woken before it.
+_SOON_MS = 2 * 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Batches:
     async def due(self) -> AsyncIterator[Batch]:
         """Yield the batches whose time to be looked at has come, the longest due first."""
         now_ms = to_ms(self._clock.now())
-        async for entity in scan(self._table, Range(partition_to=_hour(now_ms) + "~")):
+        async for entity in scan(self._table, Range(partition_to=_hour(now_ms + _SOON_MS) + "~")):
             batch = _from_entity(entity)
             if batch.wake_ms <= now_ms:
                 yield batch

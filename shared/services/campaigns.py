@@ -21,6 +21,7 @@ from shared.services.campaign_rows import PreparedRecipient, RowError
 
 LEASE = timedelta(seconds=120)
 CHUNKS_PER_BLOCK = 10
+_ACTIVE_MS = 5 * 60_000
 _TRANSACTION_LIMIT = 100
 _TRANSACTION_CHARACTERS = 1_000_000
 _CAMPAIGN = "campaign"
@@ -85,8 +86,13 @@ class Chunk:
     etag: str = ""
 
     def is_active(self, now_ms: int) -> bool:
-        """Tell whether a worker or the queue has it."""
-        return not self.closed and max(self.wake_ms, self.lease_ms) > now_ms
+        """Tell whether a worker or the queue has it; one that waits for long, for the morning say, is not active."""
+        until_ms = max(self.wake_ms, self.lease_ms)
+        return not self.closed and now_ms < until_ms <= now_ms + _ACTIVE_MS
+
+    def may_start(self, now_ms: int) -> bool:
+        """Tell whether neither a worker nor the queue has it, and it waits for nothing else."""
+        return not self.closed and max(self.wake_ms, self.lease_ms) <= now_ms
 
 
 class Campaigns:

@@ -137,6 +137,7 @@ class Inbound:
             text,
             tag="keyword-reply",
             confirms_opt_out=kind is KeywordKind.OPT_OUT,
+            not_after_ms=message.key.at_ms + _REPLY_WITHIN // timedelta(milliseconds=1),
         )
         try:
             await self._sending.send(reply, key=key)

@@ -70,13 +70,18 @@ class Releases:
         following = await self._campaigns.chunk(campaign_id, number + self._at_once(campaign))
         if following is None:
             await self.feed(campaign)
-        elif not following.closed and not following.is_active(to_ms(self._clock.now())):
+        elif following.may_start(to_ms(self._clock.now())):
             await self._chunk_runs.enqueue(following, campaign.send_at_ms)
+        else:
+            await self.feed(campaign)
 
     def _next(self, campaign: Campaign, waiting: Sequence[Chunk]) -> Sequence[Chunk]:
         now_ms = to_ms(self._clock.now())
         room = self._at_once(campaign) - sum(chunk.is_active(now_ms) for chunk in waiting)
-        return [chunk for chunk in waiting if not chunk.is_active(now_ms)][: max(0, room)]
+        # What waits for the morning need not wait to be canceled.
+        canceled = campaign.status is Status.CANCELED
+        ready = [one for one in waiting if one.may_start(now_ms) or (canceled and not one.is_active(now_ms))]
+        return ready[: max(0, room)]
 
     def _at_once(self, campaign: Campaign) -> int:
         units = self._senders.choose(campaign.sender).rate.units
