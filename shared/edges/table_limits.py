@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from shared.ports.tables import Entity, Range, Value, Write
 
@@ -79,6 +80,8 @@ def check_writes(writes: Sequence[Write]) -> None:
 
 def utf16_units(text: str) -> int:
     """Return the length of the text as the store counts it, in UTF-16 units."""
+    if text.isascii():
+        return len(text)
     return len(text) + sum(1 for character in text if ord(character) > 0xFFFF)
 
 
@@ -89,12 +92,17 @@ def is_int32(value: int) -> bool:
 
 def _entity_bytes(entity: Entity) -> int:
     keys = 2 * (utf16_units(entity.partition) + utf16_units(entity.row))
-    return 4 + keys + sum(8 + 2 * len(name) + _value_bytes(name, value) for name, value in entity.values.items())
+    return 4 + keys + sum(_name_bytes(name) + _value_bytes(name, value) for name, value in entity.values.items())
+
+
+@lru_cache(maxsize=1024)
+def _name_bytes(name: str) -> int:
+    if not _PROPERTY.fullmatch(name) or name in _RESERVED:
+        raise ValueError(f"{name!r} cannot name a value")
+    return 8 + 2 * len(name)
 
 
 def _value_bytes(name: str, value: Value) -> int:
-    if not _PROPERTY.fullmatch(name) or name in _RESERVED:
-        raise ValueError(f"{name!r} cannot name a value")
     if isinstance(value, bool):
         return 1
     if isinstance(value, int):

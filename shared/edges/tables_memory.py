@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from typing import TypeVar
 
 from shared.edges.table_cursor import Position, decode_cursor, encode_cursor
 from shared.edges.table_limits import (
@@ -16,10 +17,52 @@ from shared.edges.table_limits import (
 )
 from shared.ports.tables import Entity, EntityChanged, EntityExists, Page, Range, Write
 
+V = TypeVar("V")
+
 
 def ordinal(key: str) -> bytes:
     """Return what keys are ordered by: their UTF-16 units, which is not Python's order beyond U+FFFF."""
     return key.encode("utf-16-be", "surrogatepass")
+
+
+class _Sorted(dict[str, V]):
+    """A dictionary that can be read in the order of its keys. New keys are put in their places when it is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._order: list[str] = []
+        self._new: list[str] = []
+
+    def add(self, key: str, value: V) -> None:
+        """Set a value."""
+        if key not in self:
+            self._new.append(key)
+        self[key] = value
+
+    def remove(self, key: str) -> None:
+        """Forget a key that is there."""
+        self._sort()
+        del self[key]
+        del self._order[bisect_left(self._order, ordinal(key), key=ordinal)]
+
+    def between(self, *bounds: str | None) -> Iterator[tuple[str, V]]:
+        """Yield what is at or after all bounds but the last, and before the last, in order."""
+        self._sort()
+        *lows, high = bounds
+        low = max((ordinal(bound) for bound in lows if bound is not None), default=b"")
+        first = bisect_left(self._order, low, key=ordinal)
+        last = len(self._order) if high is None else bisect_left(self._order, ordinal(high), key=ordinal)
+        for place in range(first, last):
+            key = self._order[place]
+            yield key, self[key]
+
+    def _sort(self) -> None:
+        if len(self._new) * 16 > len(self._order):
+            self._order = sorted(self, key=ordinal)
+        else:
+            for key in self._new:
+                insort(self._order, key, key=ordinal)
+        self._new.clear()
 
 
 class MemoryTable:
@@ -27,7 +70,7 @@ class MemoryTable:
 
     def __init__(self, etags: Iterator[int] | None = None) -> None:
         self._etags = etags or itertools.count(1)
-        self._partitions: dict[str, dict[str, Entity]] = {}
+        self._partitions: _Sorted[_Sorted[Entity]] = _Sorted()
 
     async def get(self, partition: str, row: str) -> Entity | None:
         """Return the entity, or None."""
@@ -58,14 +101,14 @@ class MemoryTable:
             return
         if etag is not None and found.etag != etag:
             raise EntityChanged
-        del self._partitions[partition][row]
+        self._partitions[partition].remove(row)
 
     async def query(
         self, within: Range, *, limit: int = 1000, cursor: str | None = None, columns: Sequence[str] = ()
     ) -> Page:
         """Return up to `limit` entities of the range in key order, from the cursor on."""
         check_query(within, limit)
-        start = None if cursor is None else _start(decode_cursor(cursor))
+        start = None if cursor is None else decode_cursor(cursor)
         found = list(itertools.islice(self._from(start, within), limit + 1))
         rest = found[limit:]
         after = encode_cursor(Position(rest[0].partition, rest[0].row)) if rest else None
@@ -82,12 +125,16 @@ class MemoryTable:
         return tuple(self._put(write.entity) for write in writes)
 
     def _find(self, partition: str, row: str) -> Entity | None:
-        return self._partitions.get(partition, {}).get(row)
+        rows = self._partitions.get(partition)
+        return rows.get(row) if rows else None
 
     def _put(self, entity: Entity) -> str:
-        stored = replace(_copy(entity), etag=f'W/"{next(self._etags)}"')
-        self._partitions.setdefault(entity.partition, {})[entity.row] = stored
-        return stored.etag
+        etag = f'W/"{next(self._etags)}"'
+        if entity.partition not in self._partitions:
+            self._partitions.add(entity.partition, _Sorted())
+        stored = Entity(entity.partition, entity.row, dict(entity.values), etag)
+        self._partitions[entity.partition].add(entity.row, stored)
+        return etag
 
     def _must_be_absent(self, entity: Entity) -> None:
         if self._find(entity.partition, entity.row) is not None:
@@ -98,23 +145,14 @@ class MemoryTable:
         if found is None or found.etag != entity.etag:
             raise EntityChanged
 
-    def _from(self, start: tuple[bytes, bytes] | None, within: Range) -> Iterator[Entity]:
-        for entity in self._in_order(within):
-            if start is None or (ordinal(entity.partition), ordinal(entity.row)) >= start:
-                yield entity
-
-    def _in_order(self, within: Range) -> Iterator[Entity]:
-        for partition in self._partitions_of(within):
-            rows = self._partitions[partition]
-            for row in sorted(rows, key=ordinal):
-                if _between(row, within.row_from, within.row_to):
-                    yield rows[row]
-
-    def _partitions_of(self, within: Range) -> list[str]:
+    def _from(self, start: Position | None, within: Range) -> Iterator[Entity]:
+        low, high = within.partition_from, within.partition_to
         if within.partition is not None:
-            return [within.partition] if within.partition in self._partitions else []
-        names = sorted(self._partitions, key=ordinal)
-        return [name for name in names if _between(name, within.partition_from, within.partition_to)]
+            low, high = within.partition, within.partition + "\0"
+        for partition, rows in self._partitions.between(start.partition if start else None, low, high):
+            begin = start.row if start and start.partition == partition else None
+            for _, entity in rows.between(begin, within.row_from, within.row_to):
+                yield entity
 
 
 class MemoryTables:
@@ -132,12 +170,4 @@ class MemoryTables:
 
 def _copy(entity: Entity, columns: Sequence[str] = ()) -> Entity:
     kept = {name: value for name, value in entity.values.items() if not columns or name in columns}
-    return replace(entity, values=kept)
-
-
-def _start(position: Position) -> tuple[bytes, bytes]:
-    return ordinal(position.partition), ordinal(position.row or "")
-
-
-def _between(key: str, low: str | None, high: str | None) -> bool:
-    return (low is None or ordinal(low) <= ordinal(key)) and (high is None or ordinal(key) < ordinal(high))
+    return Entity(entity.partition, entity.row, kept, entity.etag)
