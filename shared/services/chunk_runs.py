@@ -70,9 +70,11 @@ class ChunkRuns:
         self._clock = clock
 
     async def enqueue(self, chunk: Chunk, at_ms: int) -> None:
-        """Put a chunk into the queue for a time, and look at it again if nothing comes of it."""
-        if await self._campaigns.keep(replace(chunk, wake_ms=max(at_ms, self._now_ms()) + _OVERDUE_MS)):
-            await self._put(chunk, at_ms)
+        """Put a chunk into the queue for a time that is soon, leave a later one to the timer.
+
+        The timer looks at it again if nothing comes of it.
+        """
+        await self._rest(chunk, max(at_ms, self._now_ms()))
 
     async def run(self, campaign_id: str, number: int) -> bool:
         """Do a chunk as far as it can be done now; True when it is closed.
