@@ -55,9 +55,7 @@ class Failures:
         entity = await self._table.get(_PARTITION, failure_id)
         if entity is None:
             raise NotFound("There is no failure with this id.", code="FailureNotFound", target="id")
-        failure = _from_entity(entity)
-        await self._queues.queue(failure.queue).put(failure.body)
-        await self._table.delete(_PARTITION, failure_id)
+        await self._put_back(entity)
 
     async def resend_all(self) -> int:
         """Put every failure back into its queue; return how many."""
@@ -65,10 +63,17 @@ class Failures:
         while True:
             page = await self._table.query(Range(_PARTITION), limit=100)
             for entity in page.entities:
-                await self.resend(entity.row)
+                await self._put_back(entity)
                 count += 1
             if page.cursor is None:
                 return count
+
+    async def _put_back(self, entity: Entity) -> None:
+        failure = _from_entity(entity)
+        # An empty message names no work, and no queue takes it.
+        if failure.body:
+            await self._queues.queue(failure.queue).put(failure.body)
+        await self._table.delete(_PARTITION, failure.id)
 
 
 def _from_entity(entity: Entity) -> Failure:
