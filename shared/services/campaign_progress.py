@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.ports.clock import Clock
 from shared.ports.tables import Entity, Range, Table, Value, scan
+from shared.rules.errors import InvalidRequest
 from shared.rules.ids import MessageKey, Send, block_id, to_ms
 from shared.rules.pacing import campaign_duration_ms
 from shared.rules.states import ENDS, State
@@ -23,6 +25,7 @@ from shared.services.senders import Senders
 
 _COUNTED_FOR_MS = 10 * 60_000
 _MOST_PROBLEMS = 100
+_CURSOR = re.compile(r"([0-9]{1,6})\.([0-9]{1,6})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,33 +80,41 @@ class CampaignProgress:
     async def recipients(
         self, campaign_id: str, state: str | None, limit: int, cursor: str | None
     ) -> tuple[tuple[RecipientState, ...], str | None]:
-        """Return the recipients of one chunk after another, those in `state` only if one is given.
+        """Return the recipients of one block after another, those in `state` only if one is given.
 
-        A page is a chunk or what is left of it: it may be short, or empty, while more follow.
+        A page is a block or what is left of it: it may be short, or empty, while more follow.
+
+        Raises:
+            NotFound: there is no such campaign.
+            InvalidRequest: the cursor is not one of this list.
         """
         campaign = await self._campaigns.get(campaign_id)
-        number, _, start = (cursor or "0.0").partition(".")
-        at, first = (int(number), int(start)) if number.isdecimal() and start.isdecimal() else (0, 0)
+        block, first = _position(cursor)
+        chunks = range(block * CHUNKS_PER_BLOCK, min((block + 1) * CHUNKS_PER_BLOCK, campaign.chunks))
+        if not chunks:
+            return (), None
         found: list[RecipientState] = []
-        while at < campaign.chunks:
-            states = await self._states(campaign, at)
-            for place, one in enumerate(states[first:], start=first):
+        for place, one in enumerate(await self._states(campaign, chunks)):
+            if place >= first and state in (None, one.state):
                 if len(found) == limit:
-                    return tuple(found), f"{at}.{place}"
-                if state is None or one.state == state:
-                    found.append(one)
-            at, first = at + 1, 0
-        return tuple(found), None
+                    return tuple(found), f"{block}.{place}"
+                found.append(one)
+        return tuple(found), f"{block + 1}.0" if chunks.stop < campaign.chunks else None
 
-    async def _states(self, campaign: Campaign, number: int) -> Sequence[RecipientState]:
-        send = campaign.send_of(number)
-        addressees = await self._campaigns.addressees(campaign.id, number)
+    async def _states(self, campaign: Campaign, chunks: range) -> Sequence[RecipientState]:
+        """Return where the recipients of the chunks of one block are."""
+        send = campaign.send_of(chunks.start)
+        parts = await asyncio.gather(*(self._campaigns.addressees(campaign.id, number) for number in chunks))
         rows = {
             entity.row: entity.values
             async for entity in scan(self._messages, Range(send.block_partition), ("state", "reason"))
         }
         waiting = self._waiting_state(campaign).value
-        return [_state_of(one, MessageKey.outbound(send, campaign.sender, one.to), rows, waiting) for one in addressees]
+        return [
+            _state_of(one, MessageKey.outbound(send, campaign.sender, one.to), rows, waiting)
+            for addressees in parts
+            for one in addressees
+        ]
 
     async def _count(self, campaign: Campaign, block: int, size: int) -> Mapping[str, int]:
         send = Send(block_id(campaign.id, block), campaign.created_ms, block=True)
@@ -127,8 +138,17 @@ class CampaignProgress:
     def _ends_ms(self, campaign: Campaign, waiting: int) -> int | None:
         if not waiting or campaign.status is not Status.RUNNING:
             return None
-        rate = self._senders.choose(campaign.sender).rate
-        return max(to_ms(self._clock.now()), campaign.send_at_ms) + campaign_duration_ms(waiting, rate)
+        sender = self._senders.find(campaign.sender)
+        if sender is None:
+            return None
+        return max(to_ms(self._clock.now()), campaign.send_at_ms) + campaign_duration_ms(waiting, sender.rate)
+
+
+def _position(cursor: str | None) -> tuple[int, int]:
+    match = _CURSOR.fullmatch(cursor or "0.0")
+    if match is None:
+        raise InvalidRequest("This is not a page of this list. Begin without `skipToken`.", target="skipToken")
+    return int(match[1]), int(match[2])
 
 
 def _state_of(
