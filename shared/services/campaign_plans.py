@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from shared.ports.clock import Clock
 from shared.rules.countries import AllowedCountries, ByCountry
-from shared.rules.errors import InvalidRequest
+from shared.rules.errors import InvalidRequest, SmsError
 from shared.rules.forecasting import SegmentForecast, forecast_segments
 from shared.rules.ids import digest, from_ms, recipient_key, to_ms
 from shared.rules.pacing import campaign_duration_ms
@@ -24,6 +24,7 @@ from shared.services.idempotency import Answered, Idempotency
 from shared.services.opt_outs import OptOuts
 from shared.services.releases import Releases
 from shared.services.senders import Sender
+from shared.services.sending import check_times
 
 _MOST_OPT_OUTS = 1_000_000
 _AT_ONCE = 64
@@ -93,6 +94,7 @@ class CampaignPlans:
 
     async def forecast(self, request: CampaignRequest) -> Forecast:
         """Return what would come of the campaign; nothing is stored or sent."""
+        check_times(request.send_at_ms, request.not_after_ms, to_ms(self._clock.now()))
         prepared, not_allowed = self._prepare(request)
         left = await self._opted_out(request.sender.name, prepared.recipients)
         to_text = [one for one in prepared.recipients if one.to not in left]
@@ -117,7 +119,7 @@ class CampaignPlans:
         """Store the campaign and set it going; a repeat with the same key returns the first one.
 
         Raises:
-            InvalidRequest: no row can be texted; the details name what is wrong.
+            InvalidRequest: no row can be texted, or it would be too late for any.
             Conflict: the key belongs to another request, or the first one is still being stored.
         """
         begun = await self._idempotency.begin(key, request.fingerprint)
@@ -128,10 +130,14 @@ class CampaignPlans:
         except InvalidRequest:
             await self._idempotency.release(begun)
             raise
+        except SmsError:
+            await self._idempotency.interrupt(begun)
+            raise
         await self._idempotency.finish(begun, campaign.id)
         return campaign
 
     async def _store(self, request: CampaignRequest, campaign_id: str, created_ms: int) -> Campaign:
+        check_times(request.send_at_ms, request.not_after_ms, created_ms)
         prepared, _ = self._prepare(request)
         if not prepared.recipients:
             raise InvalidRequest("No row of this campaign can be texted. POST it to campaigns/forecast to see why.")

@@ -11,7 +11,7 @@ from uuid import uuid4
 from pydantic import TypeAdapter
 
 from shared.ports.clock import Clock
-from shared.rules.errors import CarrierRefused, Conflict, NotFound, SmsError
+from shared.rules.errors import CarrierRefused, Conflict, InvalidRequest, NotFound, SmsError
 from shared.rules.ids import MessageKey, Send, send_id, to_ms
 from shared.rules.reasons import Reason
 from shared.rules.segments import count_segments
@@ -93,6 +93,7 @@ class Sending:
         What cannot go now is `queued` or `scheduled`, and goes by itself.
 
         Raises:
+            InvalidRequest: it would be too late before it could go.
             Conflict: the key belongs to another request, or the first request is still running.
             CarrierRefused: ACS refused it for good; mend what the error names, then repeat with the same key.
             StorageUnavailable: what became of it could not be recorded; repeat with the same key.
@@ -137,11 +138,12 @@ class Sending:
 
     async def _run(self, text: Text, send: Send, running: Running) -> Sequence[Message]:
         try:
+            check_times(text.send_at_ms, text.not_after_ms, send.accepted_ms)
             if not _numbers(text):
                 return ()
             batch = await self._batches.open(self._batch(text, send))
             return await (self._dispatch.run(batch) if batch else self._as_they_are(text, send))
-        except CarrierRefused:
+        except (CarrierRefused, InvalidRequest):
             await self._idempotency.release(running)
             raise
         except SmsError:
@@ -165,6 +167,17 @@ class Sending:
             confirms_opt_out=text.confirms_opt_out,
             due_ms=due_ms,
             not_after_ms=text.not_after_ms or due_ms + self._send_within_ms,
+        )
+
+
+def check_times(send_at_ms: int, not_after_ms: int, accepted_ms: int) -> None:
+    """Raise InvalidRequest if `notAfter` comes before what is asked for could begin; 0 is no such time.
+
+    Compared with the time when the request was accepted first, so that a repeat of it is judged the same.
+    """
+    if not_after_ms and not_after_ms <= max(send_at_ms, accepted_ms):
+        raise InvalidRequest(
+            "`notAfter` must be later than `sendAt`, and later than now.", code="NotAfterTooEarly", target="notAfter"
         )
 
 
