@@ -3,25 +3,37 @@
 import azure.functions as func
 
 from shared.app import services
-from shared.edges import endpoints, events, work_triggers
+from shared.edges import campaign_endpoints, endpoints, events, work_triggers
+from shared.edges.api_base import NoQuery, PageQuery
+from shared.edges.api_campaigns import (
+    CampaignAnswer,
+    CampaignList,
+    CampaignOptions,
+    CampaignProgressAnswer,
+    CampaignRecipientList,
+    CampaignRequest,
+    ForecastAnswer,
+    RecipientQuery,
+)
 from shared.edges.api_models import (
     AnalyticsAnswer,
     AnalyticsQuery,
     ConversationList,
+    FailureList,
     HealthAnswer,
     HistoryAnswer,
     HistoryRequest,
     MessageAnswer,
     MessageList,
-    NoQuery,
     OptOutAnswer,
     OptOutList,
     OptOutListQuery,
     OptOutRequest,
-    PageQuery,
+    ResendAnswer,
     SendAnswer,
     SendRequest,
 )
+from shared.edges.campaign_endpoints import CampaignCall
 from shared.edges.http import Api, Call, Reply
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
 
@@ -41,6 +53,92 @@ async def send_message(call: Call[SendRequest, NoQuery]) -> SendAnswer:
 async def get_message(call: Call[None, NoQuery]) -> Reply:
     """Return one message with its history."""
     return await endpoints.message(services(), call)
+
+
+@http.act("messages/{id}", method="DELETE", answers=MessageAnswer)
+async def cancel_message(call: Call[None, NoQuery]) -> MessageAnswer:
+    """Cancel a message that has not gone."""
+    return await endpoints.cancel_message(services(), call)
+
+
+@http.upload_with_options(
+    "campaigns",
+    body=CampaignRequest,
+    options=CampaignOptions,
+    answers=CampaignAnswer,
+    status=202,
+    limit=campaign_endpoints.BODY_LIMIT,
+)
+async def start_campaign(call: CampaignCall) -> Reply:
+    """Send one text to many recipients."""
+    return await campaign_endpoints.start(services(), call)
+
+
+@http.upload_with_options(
+    "campaigns/forecast",
+    body=CampaignRequest,
+    options=CampaignOptions,
+    answers=ForecastAnswer,
+    status=200,
+    limit=campaign_endpoints.BODY_LIMIT,
+)
+async def forecast_campaign(call: CampaignCall) -> ForecastAnswer:
+    """Tell what would come of a campaign; sends nothing."""
+    return await campaign_endpoints.forecast(services(), call)
+
+
+@http.get("campaigns", query=PageQuery, answers=CampaignList)
+async def list_campaigns(call: Call[None, PageQuery]) -> CampaignList:
+    """List the campaigns, the newest first."""
+    return await campaign_endpoints.campaigns(services(), call)
+
+
+@http.get("campaigns/{id}", query=NoQuery, answers=CampaignProgressAnswer)
+async def get_campaign(call: Call[None, NoQuery]) -> CampaignProgressAnswer:
+    """Return one campaign and how far it is."""
+    return await campaign_endpoints.campaign(services(), call)
+
+
+@http.get("campaigns/{id}/recipients", query=RecipientQuery, answers=CampaignRecipientList)
+async def list_campaign_recipients(call: Call[None, RecipientQuery]) -> CampaignRecipientList | Reply:
+    """List the recipients of a campaign and where they are, in pages or as one CSV file."""
+    return await campaign_endpoints.recipients(services(), call)
+
+
+@http.act("campaigns/{id}/pause", answers=CampaignAnswer)
+async def pause_campaign(call: Call[None, NoQuery]) -> CampaignAnswer:
+    """Let nothing more of a campaign go until it is resumed."""
+    return await campaign_endpoints.pause(services(), call)
+
+
+@http.act("campaigns/{id}/resume", answers=CampaignAnswer)
+async def resume_campaign(call: Call[None, NoQuery]) -> CampaignAnswer:
+    """Go on with a paused campaign."""
+    return await campaign_endpoints.resume(services(), call)
+
+
+@http.act("campaigns/{id}/cancel", answers=CampaignAnswer)
+async def cancel_campaign(call: Call[None, NoQuery]) -> CampaignAnswer:
+    """Let nothing more of a campaign go, ever."""
+    return await campaign_endpoints.cancel(services(), call)
+
+
+@http.get("failures", query=PageQuery, answers=FailureList)
+async def list_failures(call: Call[None, PageQuery]) -> FailureList:
+    """List the work that could not be done after all tries, the newest first."""
+    return await endpoints.failures(services(), call)
+
+
+@http.act("failures/{id}/resend", answers=ResendAnswer)
+async def resend_failure(call: Call[None, NoQuery]) -> ResendAnswer:
+    """Do one failure's work again."""
+    return await endpoints.resend_failure(services(), call)
+
+
+@http.act("failures/resend", answers=ResendAnswer)
+async def resend_failures(call: Call[None, NoQuery]) -> ResendAnswer:
+    """Do the work of all failures again."""
+    return await endpoints.resend_failures(services(), call)
 
 
 @http.post("opt-outs/check", body=OptOutRequest, answers=OptOutAnswer)

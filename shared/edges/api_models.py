@@ -1,67 +1,42 @@
-"""What goes in and out of the HTTP API, field by field: JSON in camelCase, times in RFC 3339, UTC."""
+"""What goes in and out of the HTTP API, field by field; campaigns are in `api_campaigns`."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
-from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic import AwareDatetime, BeforeValidator, Field
 
+from shared.edges.api_base import (
+    EARLIEST,
+    LATEST,
+    In,
+    Moment,
+    Out,
+    PageQuery,
+    Query,
+    SenderName,
+    Tag,
+    Text,
+    Time,
+    WrittenNumber,
+)
 from shared.rules.ids import from_ms
 from shared.rules.reasons import describe
 from shared.services.analytics import Bucket, GroupBy, Interval, Tally
 from shared.services.conversations import Conversation
+from shared.services.failures import Failure
 from shared.services.messages import Direction, Message
 from shared.services.opt_out_lists import Imported, ListAnswer
 from shared.services.opt_outs import Change, OptOut
 from shared.services.sending import RecipientAnswer
-
-TEXT_LIMIT = 2048
-_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
-
-
-def _fits(text: str) -> str:
-    # ACS counts as .NET does, in UTF-16 units: an emoji is two.
-    if len(text.encode("utf-16-le", "surrogatepass")) // 2 > TEXT_LIMIT:
-        raise PydanticCustomError("string_too_long", "", {"max_length": TEXT_LIMIT})
-    return text
-
-
-def _rfc3339(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _as_list(to: object) -> object:
     return [to] if isinstance(to, str) else to
 
 
-# Whatever is written: what is not a number is refused by itself and does not sink the others.
-WrittenNumber = str
-SenderName = Annotated[str | None, Field(alias="from", min_length=1, max_length=64)]
 Recipients = Annotated[list[WrittenNumber], Field(min_length=1, max_length=100)]
-
-
-Time = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_used="json")]
-
-
-class In(BaseModel):
-    """A request: unknown fields are refused, values are not converted."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel)
-
-
-class Query(BaseModel):
-    """Query parameters: unknown ones are refused, values are read from text."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
-
-
-class Out(BaseModel):
-    """An answer; fields without a value are left out."""
-
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
 class SendRequest(In):
@@ -69,13 +44,15 @@ class SendRequest(In):
 
     sender: SenderName = None
     to: Annotated[Recipients, BeforeValidator(_as_list)]
-    text: Annotated[str, Field(min_length=1), AfterValidator(_fits)]
-    tag: Annotated[str, Field(max_length=128)] = ""
+    text: Text
+    tag: Tag = ""
     delivery_report: bool = True
+    send_at: Moment = None
+    not_after: Moment = None
 
 
 class RecipientResult(Out):
-    """What became of one recipient: sent, suppressed, rejected (no id then), failed or unknown."""
+    """What became of one recipient: its state; one that is `rejected` has no id."""
 
     to: str
     id: str | None = None
@@ -313,17 +290,6 @@ class HistoryAnswer(Out):
     value: list[OptOutChange]
 
 
-class NoQuery(Query):
-    """An endpoint without query parameters."""
-
-
-class PageQuery(Query):
-    """Which page of a list; `skipToken` comes from `nextLink`."""
-
-    max_page_size: Annotated[int, Field(alias="maxpagesize", ge=1, le=1000)] = 100
-    skip_token: str | None = None
-
-
 class OptOutListQuery(PageQuery):
     """Which page, and in what form: `csv` is the whole list in one file."""
 
@@ -333,8 +299,8 @@ class OptOutListQuery(PageQuery):
 class AnalyticsQuery(Query):
     """The time range, the length of a bucket and what to split by."""
 
-    start: Annotated[AwareDatetime, Field(alias="from", ge=_EARLIEST)]
-    end: Annotated[AwareDatetime, Field(alias="to", le=_LATEST)]
+    start: Annotated[AwareDatetime, Field(alias="from", ge=EARLIEST)]
+    end: Annotated[AwareDatetime, Field(alias="to", le=LATEST)]
     interval: Interval = Interval.DAY
     group_by: GroupBy | None = None
 
@@ -408,3 +374,30 @@ class HealthAnswer(Out):
 
     status: Literal["ready"]
     checks: list[CheckAnswer]
+
+
+class FailureAnswer(Out):
+    """Work that could not be done after all tries: of which queue, what it names, and when it was given up."""
+
+    id: str
+    queue: str
+    body: str
+    failed_at: Time
+
+    @classmethod
+    def of(cls, failure: Failure) -> FailureAnswer:
+        """Return the failure as it is shown."""
+        return cls(id=failure.id, queue=failure.queue, body=failure.body, failed_at=from_ms(failure.failed_ms))
+
+
+class FailureList(Out):
+    """A page of failures, the newest first."""
+
+    value: list[FailureAnswer]
+    next_link: str | None = None
+
+
+class ResendAnswer(Out):
+    """How many failures went back into their queues."""
+
+    resent: int

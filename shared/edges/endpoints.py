@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import timedelta
 
+from shared.edges.api_base import NoQuery, PageQuery, ms_of
 from shared.edges.api_models import (
     AnalyticsAnswer,
     AnalyticsQuery,
@@ -13,13 +15,14 @@ from shared.edges.api_models import (
     ConversationAnswer,
     ConversationList,
     Counts,
+    FailureAnswer,
+    FailureList,
     HealthAnswer,
     HistoryAnswer,
     HistoryRequest,
     ImportAnswer,
     MessageAnswer,
     MessageList,
-    NoQuery,
     OptOutAnswer,
     OptOutChange,
     OptOutEntry,
@@ -27,8 +30,8 @@ from shared.edges.api_models import (
     OptOutListQuery,
     OptOutRequest,
     OptOutResult,
-    PageQuery,
     RecipientResult,
+    ResendAnswer,
     SendAnswer,
     SendRequest,
 )
@@ -42,11 +45,12 @@ from shared.services.bundle import Services
 from shared.services.recipients import recipients_of
 from shared.services.sending import Text
 
+_FAILURE_ID = re.compile(r"[0-9]{14}-[0-9a-f]{32}")
 _LONGEST = {Interval.HOUR: timedelta(days=31), Interval.DAY: timedelta(days=366)}
 
 
 async def send(services: Services, call: Call[SendRequest, NoQuery]) -> SendAnswer:
-    """Send a text, once per idempotency key."""
+    """Send a text now or at its time, once per idempotency key."""
     body = call.body
     key = idempotency_key(call.headers)
     text = Text(
@@ -55,6 +59,8 @@ async def send(services: Services, call: Call[SendRequest, NoQuery]) -> SendAnsw
         text=body.text,
         tag=body.tag,
         delivery_report=body.delivery_report,
+        send_at_ms=ms_of(body.send_at),
+        not_after_ms=ms_of(body.not_after),
     )
     answers = await services.sending.send(text, key and f"caller:{key}")
     return SendAnswer(value=[RecipientResult.of(answer) for answer in answers])
@@ -62,16 +68,20 @@ async def send(services: Services, call: Call[SendRequest, NoQuery]) -> SendAnsw
 
 async def message(services: Services, call: Call[None, NoQuery]) -> Reply:
     """Return a message, or 304 when the caller's ETag still holds."""
-    key = MessageKey.parse(call.path["id"])
-    found = await services.messages.get(key) if key else None
+    found = await services.messages.get(_message_key(call))
     if found is None:
-        raise NotFound("There is no message with this id.", code="MessageNotFound", target="id")
+        raise _no_message()
     answer = MessageAnswer.of(found)
     shown = answer.model_dump_json(by_alias=True, exclude_none=True)
     etag = f'"{hashlib.sha256(shown.encode()).hexdigest()[:32]}"'
     if etag in call.headers.get("if-none-match", ""):
         return Reply("", status=304, headers={"ETag": etag})
     return Reply(answer, headers={"ETag": etag})
+
+
+async def cancel_message(services: Services, call: Call[None, NoQuery]) -> MessageAnswer:
+    """Cancel a message that has not gone."""
+    return MessageAnswer.of(await services.sending.cancel(_message_key(call)))
 
 
 async def check_opt_outs(services: Services, call: Call[OptOutRequest, NoQuery]) -> OptOutAnswer:
@@ -151,3 +161,34 @@ async def health(services: Services, _call: Call[None, NoQuery]) -> HealthAnswer
     if problems:
         raise NotReady("The app cannot do its work now; the details say what is missing.", details=problems)
     return HealthAnswer(status="ready", checks=[CheckAnswer(name=one.name, status="ready") for one in checks])
+
+
+async def failures(services: Services, call: Call[None, PageQuery]) -> FailureList:
+    """Return a page of the work that could not be done, the newest first."""
+    found, cursor = await services.failures.page(call.query.max_page_size, call.query.skip_token)
+    return FailureList(value=[FailureAnswer.of(one) for one in found], next_link=next_link(call.url, cursor))
+
+
+async def resend_failure(services: Services, call: Call[None, NoQuery]) -> ResendAnswer:
+    """Put one failure back into its queue."""
+    failure_id = call.path["id"]
+    if not _FAILURE_ID.fullmatch(failure_id):
+        raise NotFound("There is no failure with this id.", code="FailureNotFound", target="id")
+    await services.failures.resend(failure_id)
+    return ResendAnswer(resent=1)
+
+
+async def resend_failures(services: Services, _call: Call[None, NoQuery]) -> ResendAnswer:
+    """Put every failure back into its queue."""
+    return ResendAnswer(resent=await services.failures.resend_all())
+
+
+def _message_key(call: Call[None, NoQuery]) -> MessageKey:
+    key = MessageKey.parse(call.path["id"])
+    if key is None:
+        raise _no_message()
+    return key
+
+
+def _no_message() -> NotFound:
+    return NotFound("There is no message with this id.", code="MessageNotFound", target="id")

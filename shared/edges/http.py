@@ -17,21 +17,22 @@ from uuid import uuid4
 import azure.functions as func
 from pydantic import BaseModel
 
-from shared.edges.api_models import NoQuery
+from shared.edges.api_base import NoQuery
 from shared.edges.defects import place_of
 from shared.edges.http_errors import error_response
-from shared.edges.http_requests import Source, read_body, read_query, read_text
+from shared.edges.http_requests import BODY_LIMIT, Source, Upload, read_body, read_query, read_text, read_upload
 from shared.rules.errors import InternalError, SmsError
 
 _LOG = logging.getLogger("sms.http")
 
 B = TypeVar("B")
 Q = TypeVar("Q", bound=BaseModel)
+N = TypeVar("N", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[B, Q]):
-    """One checked request: `body` is the model of the endpoint, or the text of a file where it takes one."""
+    """One checked request: `body` is the model of the endpoint, or what was uploaded where it takes files."""
 
     body: B
     query: Q
@@ -52,7 +53,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The declaration of one endpoint. `file` is the content type of an upload that is taken besides JSON."""
+    """The declaration of one endpoint.
+
+    Besides JSON it may take a file of the content type `file`; or, with `options`, CSV files with these options.
+    `limit` is the most bytes that a body may have.
+    """
 
     name: str
     method: str
@@ -63,6 +68,8 @@ class Endpoint:
     answers: type[BaseModel]
     body: type[BaseModel] | None = None
     file: str | None = None
+    options: type[BaseModel] | None = None
+    limit: int = BODY_LIMIT
     anonymous: bool = False
 
 
@@ -120,6 +127,30 @@ class Api:
 
         return declare
 
+    def upload_with_options(
+        self, route: str, *, body: type[B], options: type[N], answers: type[BaseModel], status: int, limit: int
+    ) -> Callable[[Handler[B | Upload[N], NoQuery]], Function]:
+        """Declare an endpoint that takes a JSON body, or a CSV file with its options in the query or in a form."""
+
+        def declare(handler: Handler[B | Upload[N], NoQuery]) -> Function:
+            about = _endpoint(
+                handler, "POST", route, status, query=NoQuery, answers=answers, body=body, options=options, limit=limit
+            )
+            return self._add(about, handler)
+
+        return declare
+
+    def act(
+        self, route: str, *, answers: type[BaseModel], method: str = "POST"
+    ) -> Callable[[Handler[None, NoQuery]], Function]:
+        """Declare an endpoint that does something to what its route names, and takes no body."""
+
+        def declare(handler: Handler[None, NoQuery]) -> Function:
+            about = _endpoint(handler, method, route, 200, query=NoQuery, answers=answers)
+            return self._add(about, handler)
+
+        return declare
+
     def _add(self, endpoint: Endpoint, handler: Handler[B, Q]) -> Function:
         async def function(req: func.HttpRequest) -> func.HttpResponse:
             return await _serve(endpoint, handler, req)
@@ -158,15 +189,26 @@ async def _serve(endpoint: Endpoint, handler: Handler[B, Q], req: func.HttpReque
 
 
 def _call(endpoint: Endpoint, req: func.HttpRequest) -> Call[B, Q]:
+    source = Source(req.headers.get("content-type", ""), req.get_body, endpoint.limit)
+    if endpoint.options and source.is_upload:
+        upload = read_upload(endpoint.options, source, dict(req.params))
+        return _checked_call(req, upload, NoQuery())
     query = read_query(endpoint.query, dict(req.params))
-    source = Source(req.headers.get("content-type", ""), req.get_body)
     if endpoint.body is None:
         body: object = None
     elif endpoint.file and source.media_type == endpoint.file:
         body = read_text(source)
     else:
-        body = read_body(endpoint.body, source, also=endpoint.file)
+        body = read_body(endpoint.body, source, also=_besides_json(endpoint))
+    return _checked_call(req, body, query)
+
+
+def _checked_call(req: func.HttpRequest, body: object, query: BaseModel) -> Call[B, Q]:
     return Call(cast("B", body), cast("Q", query), dict(req.route_params), dict(req.headers), req.url)
+
+
+def _besides_json(endpoint: Endpoint) -> str | None:
+    return "text/csv or multipart/form-data" if endpoint.options else endpoint.file
 
 
 def _render(endpoint: Endpoint, answer: BaseModel | Reply) -> func.HttpResponse:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from shared.edges.api_base import NoQuery
 from shared.edges.http_errors import problem_of
+from shared.edges.multipart import read_form
 from shared.rules.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
 
 BODY_LIMIT = 1024 * 1024
 API_VERSION = "2026-11-01"
 _NOT_OURS = frozenset({"code", "clientid", "api-version"})
 _JSON = "application/json"
+_CSV = "text/csv"
+_FORM = "multipart/form-data"
 _KEY_LIMIT = 256
 
 M = TypeVar("M", bound=BaseModel)
@@ -23,30 +27,48 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a body comes from: the content type as it was sent, and how to get the bytes."""
+    """Where a body comes from: the content type as it was sent, how to get the bytes, how many are taken."""
 
     content_type: str
     get_body: Callable[[], bytes]
+    limit: int = BODY_LIMIT
 
     @property
     def media_type(self) -> str:
         """Return the content type without its parameters, in lower case."""
         return self.content_type.partition(";")[0].strip().lower()
 
-    def text(self) -> str:
-        """Return the body; PayloadTooLarge over 1 MiB, InvalidRequest when it is empty or not UTF-8."""
+    @property
+    def is_upload(self) -> bool:
+        """Tell whether it is a file, alone or in a form with its options."""
+        return self.media_type in {_CSV, _FORM}
+
+    def body(self) -> bytes:
+        """Return the body; PayloadTooLarge over the limit, InvalidRequest when it is empty."""
         body = self.get_body()
-        if len(body) > BODY_LIMIT:
-            raise PayloadTooLarge("The body is over 1 MiB. Send it in parts.")
+        if len(body) > self.limit:
+            raise PayloadTooLarge(f"The body is over {self.limit // 1024**2} MiB. Send it in parts.")
         if not body:
             raise InvalidRequest(
                 "The body is empty. Send it with a Content-Length; Azure Functions drops chunked bodies.",
                 code="EmptyBody",
             )
+        return body
+
+    def text(self) -> str:
+        """Return the body as text; errors as of `body`, and InvalidRequest when it is not UTF-8."""
         try:
-            return body.decode("utf-8-sig")
+            return self.body().decode("utf-8-sig")
         except UnicodeDecodeError:
             raise InvalidRequest("The body is not UTF-8.", code="InvalidEncoding") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload(Generic[M]):
+    """A CSV file, and what is to be done with it."""
+
+    options: M
+    file: str
 
 
 def read_body(model: type[M], source: Source, *, also: str | None = None) -> M:
@@ -59,10 +81,7 @@ def read_body(model: type[M], source: Source, *, also: str | None = None) -> M:
     if source.media_type != _JSON:
         accepted = f"{_JSON} or {also}" if also else _JSON
         raise UnsupportedMediaType(f"Send the body as {accepted}, and say so in Content-Type.", target="Content-Type")
-    try:
-        return model.model_validate_json(text)
-    except ValidationError as error:
-        raise problem_of(error) from None
+    return _checked(lambda: model.model_validate_json(text))
 
 
 def read_text(source: Source) -> str:
@@ -70,8 +89,26 @@ def read_text(source: Source) -> str:
     return source.text()
 
 
+def read_upload(options: type[M], source: Source, params: Mapping[str, str]) -> Upload[M]:
+    """Return a file with its options: a CSV body and the query, or the two parts of a form.
+
+    Raises:
+        PayloadTooLarge, InvalidRequest: it is not what the endpoint takes.
+    """
+    if source.media_type == _FORM:
+        read_query(NoQuery, params)
+        form = read_form(source.content_type, source.body())
+        return Upload(_checked(lambda: options.model_validate_json(form.options)), form.file)
+    return Upload(_checked(lambda: options.model_validate_strings(_own(params))), source.text())
+
+
 def read_query(model: type[M], params: Mapping[str, str]) -> M:
     """Return the query parameters as the model; InvalidRequest for an unknown one or an unknown API version."""
+    own = _own(params)
+    return _checked(lambda: model.model_validate(own))
+
+
+def _own(params: Mapping[str, str]) -> Mapping[str, str]:
     version = params.get("api-version", API_VERSION)
     if version != API_VERSION:
         raise InvalidRequest(
@@ -79,9 +116,12 @@ def read_query(model: type[M], params: Mapping[str, str]) -> M:
             code="UnsupportedApiVersionValue",
             target="api-version",
         )
-    own = {name: value for name, value in params.items() if name.lower() not in _NOT_OURS}
+    return {name: value for name, value in params.items() if name.lower() not in _NOT_OURS}
+
+
+def _checked(read: Callable[[], M]) -> M:
     try:
-        return model.model_validate(own)
+        return read()
     except ValidationError as error:
         raise problem_of(error) from None
 
