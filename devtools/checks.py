@@ -43,14 +43,14 @@ def check(stop: StopRequest) -> int:
     return int(any("FAILED" in outcome for outcome in outcomes))
 
 
-def bench(name: str, stop: StopRequest) -> int:
-    """Run one benchmark of bench/ and give its exit code; Problem when there is none of that name."""
+def bench(name: str, options: Sequence[str], stop: StopRequest) -> int:
+    """Run one benchmark of bench/ with its options and give its exit code; Problem when there is none of that name."""
     module = name.replace("-", "_")
     known = sorted(file.stem.replace("_", "-") for file in (ROOT / "bench").glob("[a-z]*.py"))
     if name not in known:
         raise Problem(f"There is no benchmark {name!r}; there are: {', '.join(known)}.")
-    install(Packages.DEVELOPMENT, stop, with_azurite=False)
-    return _call(["python", "-m", f"bench.{module}"])
+    install(Packages.DEVELOPMENT, stop, with_azurite=True)
+    return _call(["python", "-m", f"bench.{module}", *options])
 
 
 def lock(stop: StopRequest, *, upgrade: bool) -> int:

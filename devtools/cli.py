@@ -41,7 +41,7 @@ def _carry_out(options: argparse.Namespace, rest: Sequence[str], stop: StopReque
         case "check":
             return checks.check(stop)
         case "bench":
-            return checks.bench(options.name, stop)
+            return checks.bench(options.name, options.options, stop)
         case "lock":
             return checks.lock(stop, upgrade=options.upgrade)
         case _:
@@ -70,8 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     test = commands.add_parser("test", help="run all tests, or those named: `test unit`, `test -k stop`")
     test.add_argument("words", nargs="*", help="folders of tests/, paths, options of pytest")
     commands.add_parser("check", help="lint, formatting, types and the rings of imports")
-    bench = commands.add_parser("bench", help="measure: `bench start-up`")
+    bench = commands.add_parser("bench", help="measure: `bench start-up`, `bench pace`, `bench campaign`")
     bench.add_argument("name", nargs="?", default="start-up", help="which one (default: %(default)s)")
+    bench.add_argument("options", nargs=argparse.REMAINDER, help="options of that one, such as `--sizes 1000`")
     lock = commands.add_parser("lock", help="write the requirements*.txt anew from the requirements*.in")
     lock.add_argument("--upgrade", action="store_true", help="take the newest versions that the .in files allow")
     return parser
