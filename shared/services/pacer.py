@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,6 +31,8 @@ class Pacer:
         self._table = table
         self._senders = senders
         self._clock = clock
+        # One at a time in a process: they would only make each other's writes fail, and begin again.
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def reserve(self, sender: str, units: int) -> int:
         """Reserve room for `units` recipients, however far ahead, and return when they may go, in ms."""
@@ -69,18 +73,19 @@ class Pacer:
 
     async def _change(self, sender: str, change: Callable[[Pace], tuple[Pace, int]]) -> tuple[bool, int]:
         partition = self._partition(sender)
-        while True:
-            stored = await self._table.get(partition, _ROW)
-            before = _pace(stored) if stored else Pace()
-            after, at_ms = change(before)
-            if after == before:
-                return False, at_ms
-            entity = Entity(partition, _ROW, {"pace": after.to_json()}, stored.etag if stored else "")
-            try:
-                await (self._table.replace(entity) if stored else self._table.insert(entity))
-            except (EntityExists, EntityChanged):
-                continue
-            return True, at_ms
+        async with self._turns[partition]:
+            while True:
+                stored = await self._table.get(partition, _ROW)
+                before = _pace(stored) if stored else Pace()
+                after, at_ms = change(before)
+                if after == before:
+                    return False, at_ms
+                entity = Entity(partition, _ROW, {"pace": after.to_json()}, stored.etag if stored else "")
+                try:
+                    await (self._table.replace(entity) if stored else self._table.insert(entity))
+                except (EntityExists, EntityChanged):
+                    continue
+                return True, at_ms
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())
