@@ -80,6 +80,14 @@ def senders(*entries: dict[str, object]) -> str:
             {"AzureWebJobsStorage": "UseDevelopmentStorage=canary"},
             "AzureWebJobsStorage is wrong: it is not the connection string of a storage account.",
         ),
+        (
+            {"ACS_CONNECTION_STRING": None, "ACS_ENDPOINT": "http://canary"},
+            "ACS_ENDPOINT is wrong: an identity signs in over https only.",
+        ),
+        (
+            {"SMS_RELAY_TOPIC_ENDPOINT": "http://canary"},
+            "SMS_RELAY_TOPIC_KEY must be set, since an identity signs in over https only.",
+        ),
         ({"SMS_CANARIES": "canary"}, "SMS_CANARIES is not a setting of this app; docs/settings.md lists them all."),
     ],
 )
@@ -99,6 +107,8 @@ def test_a_wrong_setting_is_named_in_one_sentence(changes: dict[str, str | None]
         ("SMS_SENDERS", '[{"sender": "12345", "type": "canary"}]'),
         ("SMS_SENDERS", '[{"sender": "12345", "type": "shortCode", "optOuts": "canary"}]'),
         ("SMS_SENDERS", '[{"sender": "12345", "type": "shortCode", "other": "canary"}]'),
+        ("AzureWebJobsStorage__accountName", "Canary"),
+        ("AzureWebJobsStorage__tableServiceUri", "http://canary"),
         ("SMS_DEFAULT_REGION", "canary"),
         ("SMS_DEFAULT_REGION", "us"),
         ("SMS_OPT_OUT_SCOPE", "canary"),
