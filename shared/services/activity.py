@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from shared.ports.tables import Entity, EntityChanged, EntityExists, Page, Range, Table, Value, Write, scan
-from shared.rules.ids import MessageKey, hour_partition, ms_of, newest_first
+from shared.rules.ids import hour_partition, ms_of, newest_first
 from shared.rules.states import State, Step
 from shared.services.messages import Message
 
@@ -56,11 +56,6 @@ class Activity:
     def partition(self) -> str:
         """Return the partition: the hour in which it happened."""
         return hour_partition(self.at_ms)
-
-    @property
-    def message_key(self) -> MessageKey:
-        """Return the key of the message that this row stands for."""
-        return MessageKey(self.conversation, self.row)
 
     @classmethod
     def of(cls, message: Message) -> Activity:
