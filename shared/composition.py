@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from shared.edges.acs import open_carrier
 from shared.edges.queue_azure import open_queues
 from shared.edges.relay_none import NoRelay
-from shared.edges.settings import Settings, SettingsError
+from shared.edges.settings import Settings
 from shared.edges.tables_azure import open_tables
 from shared.ports.carrier import Carrier
 from shared.ports.clock import Clock, SystemClock
@@ -178,22 +178,9 @@ def _keyword_policy(settings: Settings) -> KeywordPolicy:
 
 
 def connect(settings: Settings) -> Ports:
-    """Return the real ports; nothing is called yet.
-
-    Raises:
-        SettingsError: a connection string or an endpoint is malformed.
-    """
+    """Return the real ports; nothing is called yet."""
     clock = SystemClock()
-    try:
-        carrier = _carrier(settings, clock)
-    except ValueError as problem:
-        name = "ACS_CONNECTION_STRING" if settings.acs_connection_string else "ACS_ENDPOINT"
-        raise SettingsError(name, f"is wrong: {problem}.") from None
-    try:
-        tables = _tables(settings)
-    except ValueError:
-        raise SettingsError("AzureWebJobsStorage", "is not a connection string of a storage account.") from None
-    return Ports(tables, carrier, _relay(settings), clock, _queues(settings))
+    return Ports(_tables(settings), _carrier(settings, clock), _relay(settings), clock, _queues(settings))
 
 
 def _carrier(settings: Settings, clock: Clock) -> Carrier:
@@ -223,12 +210,9 @@ def _relay(settings: Settings) -> Relay:
         return NoRelay()
     from shared.edges.relay_topic import open_relay  # noqa: PLC0415 - slow to import: only where there is a topic
 
-    try:
-        if settings.relay_topic_key:
-            return open_relay(endpoint, source="sms", key=settings.relay_topic_key, schema=schema)
-        return open_relay(endpoint, source="sms", credential=_identity(settings.client_id), schema=schema)
-    except ValueError as problem:
-        raise SettingsError("SMS_RELAY_TOPIC_ENDPOINT", f"is wrong: {problem}.") from None
+    if settings.relay_topic_key:
+        return open_relay(endpoint, source="sms", key=settings.relay_topic_key, schema=schema)
+    return open_relay(endpoint, source="sms", credential=_identity(settings.client_id), schema=schema)
 
 
 @cache

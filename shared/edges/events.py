@@ -57,18 +57,21 @@ async def _take(
     receive: Callable[[E], Awaitable[None]],
 ) -> None:
     try:
-        _expect(event, expected)
-        known = read(event)
-    except _Unreadable as problem:
-        await kept_events.keep(_strange(event, str(problem)))
-        return
-    try:
-        await receive(known)
+        known = _read(event, expected, read)
+        await (kept_events.keep(known) if isinstance(known, StrangeEvent) else receive(known))
     except SmsError:
         raise
     except Exception as error:  # noqa: BLE001 - the last boundary: an exception's text would be in the host's answer
         _LOG.error("A defect while taking %s: %s at %s", expected, type(error).__name__, place_of(error))
         raise InternalError("The event could not be taken; the log says more.") from None
+
+
+def _read(event: Event, expected: str, read: Callable[[Event], E]) -> E | StrangeEvent:
+    try:
+        _expect(event, expected)
+        return read(event)
+    except _Unreadable as problem:
+        return _strange(event, str(problem))
 
 
 def _expect(event: Event, expected: str) -> None:

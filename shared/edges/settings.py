@@ -109,6 +109,7 @@ class Settings(BaseModel):
         str,
         Field(
             alias="AzureWebJobsStorage__accountName",
+            pattern="^([a-z0-9]{3,24})?$",
             description="Name of the storage account, with managed identity. Instead of AzureWebJobsStorage.",
         ),
     ] = ""
@@ -116,6 +117,7 @@ class Settings(BaseModel):
         str,
         Field(
             alias="AzureWebJobsStorage__tableServiceUri",
+            pattern="^(https://.+)?$",
             description="Table endpoint of the storage account, with managed identity, where the account name "
             "is not enough.",
         ),
@@ -252,7 +254,8 @@ class Settings(BaseModel):
     @field_validator("acs_endpoint")
     @classmethod
     def _check_endpoint(cls, value: str) -> str:
-        clean_endpoint(value)
+        if clean_endpoint(value).startswith("http:"):
+            raise ValueError("an identity signs in over https only")
         return value
 
     @field_validator("storage_connection_string")
@@ -322,6 +325,8 @@ class Settings(BaseModel):
             raise _missing("ACS_CONNECTION_STRING", "or ACS_ENDPOINT must be set")
         if not (self.storage_connection_string or self.storage_account_name or self.storage_table_uri):
             raise _missing("AzureWebJobsStorage", "or AzureWebJobsStorage__accountName must be set")
+        if self.relay_topic_endpoint.startswith("http:") and not self.relay_topic_key:
+            raise _missing("SMS_RELAY_TOPIC_KEY", "must be set, since an identity signs in over https only")
         if len({entry.sender for entry in self.senders}) < len(self.senders):
             raise _missing("SMS_SENDERS", "names a sender twice")
         if self.default_sender not in {entry.sender for entry in self.senders}:
