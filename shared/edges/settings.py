@@ -323,7 +323,8 @@ class Settings(BaseModel):
     def _check_together(self) -> Self:
         if not (self.acs_connection_string or self.acs_endpoint):
             raise _missing("ACS_CONNECTION_STRING", "or ACS_ENDPOINT must be set")
-        if not (self.storage_connection_string or self.storage_account_name or self.storage_table_uri):
+        endpoints = self.storage_table_uri and self.storage_queue_uri
+        if not (self.storage_connection_string or self.storage_account_name or endpoints):
             raise _missing("AzureWebJobsStorage", "or AzureWebJobsStorage__accountName must be set")
         if self.relay_topic_endpoint.startswith("http:") and not self.relay_topic_key:
             raise _missing("SMS_RELAY_TOPIC_KEY", "must be set, since an identity signs in over https only")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from shared.ports.tables import Entity, EntityChanged, EntityExists, Page, Range, Table, Value, Write, scan
-from shared.rules.ids import hour_partition, ms_of, newest_first
+from shared.rules.ids import MessageKey, hour_partition, ms_of, newest_first
 from shared.rules.states import State, Step
 from shared.services.messages import Message
 
