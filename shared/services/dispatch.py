@@ -150,7 +150,7 @@ class Dispatch:
         batch = claimed.batch
         open_claims = [claim for claim in claimed.claims if claim.message.state is State.SENDING]
         departed = await self._wait_and_go(batch, open_claims, claimed.fence)
-        settlements = [*departed.settlements, *self._not_taken(batch, departed)]
+        settlements = [*departed.settlements, *self._not_taken(departed)]
         settled = await self._record(settlements, claimed.traces)
         messages = tuple(settled.get(claim.message.key.row, claim.message) for claim in claimed.claims)
         if departed.error and not isinstance(departed.error, CarrierRefused) and departed.not_taken:
@@ -173,12 +173,16 @@ class Dispatch:
             return Departed([Settlement(one.message, interrupted if one.retaken else expired) for one in claims])
         return await self._departure.go(batch.send, claims, fence, batch.go_ms)
 
-    def _not_taken(self, batch: Batch, departed: Departed) -> Sequence[Settlement]:
+    def _not_taken(self, departed: Departed) -> Sequence[Settlement]:
         if departed.error is None or isinstance(departed.error, CarrierRefused):
             return refused(departed, self._now_ms())
         # What an earlier worker may have handed over stays `sending`: it is repeated until its window is over.
-        waiting = Step(State.QUEUED, self._now_ms(), reason_of(departed.error), round=batch.round + 1)
-        return [Settlement(claim.message, waiting) for claim in departed.not_taken if not claim.retaken]
+        now_ms, why = self._now_ms(), reason_of(departed.error)
+        return [
+            Settlement(one.message, Step(State.QUEUED, now_ms, why, round=one.message.history.current.round + 1))
+            for one in departed.not_taken
+            if not one.retaken
+        ]
 
     async def _close_or_leave(self, batch: Batch, messages: Sequence[Message]) -> None:
         # Another worker may be at some of them; then the timer comes back to see.

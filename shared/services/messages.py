@@ -95,14 +95,16 @@ class Messages:
     async def claim(self, draft: Message) -> tuple[Message, bool]:
         """Store a draft, or put its step on a message that is waiting; return the message as it is now.
 
-        The second value tells that the message was neither new nor waiting: whatever it is, another worker made it so.
+        The step counts for the round that the message is in: the worker that wrote that round may have died before it
+        noted it elsewhere. The second value tells that the message was neither new nor waiting: whatever it is, another worker made it so.
         """
         stored, is_new = await self.put_new(draft)
         if is_new:
             return stored, False
         while stored.state in WAITING:
+            step, now = draft.history.current, stored.history.current
             waiting = replace(stored, first_sent_ms=draft.first_sent_ms)
-            claimed = waiting.with_step(draft.history.current)
+            claimed = waiting.with_step(replace(step, round=max(step.round, now.round)))
             if claimed == stored:
                 return stored, False
             try:
