@@ -29,9 +29,9 @@ _SOON_MS = 2 * 60_000
 class Batch:
     """One text to up to 100 recipients. Times in ms; 0 is none.
 
-    `due_ms`: not before; `not_after_ms`: not later; `go_ms`: when the sender's pace has room for it (reserved);
-    `wake_ms`: when the timer looks at it again; `lease_ms`: until when a worker is at it; `round`: how often the
-    carrier took nothing.
+    `due_ms`: not before; `not_before_ms`: likewise, after the carrier took nothing; `not_after_ms`: not later;
+    `go_ms`: when the sender's pace has room for it (reserved); `wake_ms`: when the timer looks at it again;
+    `lease_ms`: until when a worker is at it; `round`: how often the carrier took nothing.
     """
 
     send: Send
@@ -43,6 +43,7 @@ class Batch:
     confirms_opt_out: bool
     due_ms: int
     not_after_ms: int = 0
+    not_before_ms: int = 0
     go_ms: int = 0
     wake_ms: int = 0
     lease_ms: int = 0
@@ -58,6 +59,21 @@ class Batch:
     def row(self) -> str:
         """Return the row key."""
         return str(self.send.id)
+
+    @property
+    def begin_ms(self) -> int:
+        """Return when a worker may begin with the batch."""
+        return max(self.due_ms, self.not_before_ms)
+
+    @property
+    def ready_ms(self) -> int:
+        """Return when the texts may go, as far as it is known."""
+        return max(self.begin_ms, self.go_ms)
+
+    @property
+    def next_ms(self) -> int:
+        """Return when there is something to do: when the texts may go, or when it is too late for them."""
+        return min(self.ready_ms, self.not_after_ms + 1) if self.not_after_ms else self.ready_ms
 
     def draft(self, recipient: str, step: Step) -> Message:
         """Return the message to one recipient, as it is stored first."""
@@ -140,6 +156,7 @@ def _to_entity(batch: Batch) -> Entity:
         "confirmsOptOut": batch.confirms_opt_out,
         "dueMs": batch.due_ms,
         "notAfterMs": batch.not_after_ms,
+        "notBeforeMs": batch.not_before_ms,
         "goMs": batch.go_ms,
         "wakeMs": batch.wake_ms,
         "leaseMs": batch.lease_ms,
@@ -160,6 +177,7 @@ def _from_entity(entity: Entity) -> Batch:
         confirms_opt_out=bool(values["confirmsOptOut"]),
         due_ms=int(values["dueMs"]),
         not_after_ms=int(values["notAfterMs"]),
+        not_before_ms=int(values["notBeforeMs"]),
         go_ms=int(values["goMs"]),
         wake_ms=int(values["wakeMs"]),
         lease_ms=int(values["leaseMs"]),

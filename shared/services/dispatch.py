@@ -48,6 +48,11 @@ class _Claimed:
     claims: Sequence[Claim]
     traces: Mapping[str, Activity]
 
+    @property
+    def open(self) -> Sequence[Claim]:
+        """Return the claims that are to be handed over."""
+        return [claim for claim in self.claims if claim.message.state is State.SENDING]
+
 
 class Dispatch:
     """Does batches."""
@@ -81,39 +86,46 @@ class Dispatch:
             StorageUnavailable: what became of it could not be read or recorded; it will be taken up again.
         """
         now_ms = self._now_ms()
-        if batch.due_ms > now_ms:
-            return await self._postpone(batch, Step(State.SCHEDULED, now_ms), batch.due_ms)
-        if batch.go_ms - now_ms > _AHEAD_MS:
-            return await self._postpone(batch, Step(State.QUEUED, now_ms, round=batch.round), batch.go_ms)
         if batch.not_after_ms and now_ms > batch.not_after_ms:
             return await self._expire(batch)
+        if batch.ready_ms - now_ms > _AHEAD_MS:
+            state = State.SCHEDULED if batch.ready_ms == batch.due_ms else State.QUEUED
+            return await self._postpone(batch, Step(state, now_ms, round=batch.round))
+        await self._clock.sleep(max(0, batch.begin_ms - now_ms) / 1000)
         claimed = await self._claim(batch)
-        if batch.go_ms + LATENESS_MS < self._now_ms():
-            batch = replace(batch, go_ms=await self._pacer.reserve(batch.sender, len(batch.recipients)))
+        if claimed.open and batch.go_ms + LATENESS_MS < self._now_ms():
+            batch = replace(batch, go_ms=await self._pacer.reserve(batch.sender, len(claimed.open)))
         return await self._depart(replace(claimed, batch=batch))
 
     async def wake(self, batch: Batch) -> None:
         """Put a batch that is due into the queue, and look at it again if nothing comes of it."""
-        at_ms = max(batch.due_ms, batch.go_ms, self._now_ms())
+        at_ms = max(batch.next_ms, self._now_ms())
         if await self._batches.keep(replace(batch, wake_ms=at_ms + _OVERDUE_MS)):
             await self._enqueue(batch, at_ms)
 
-    async def _postpone(self, batch: Batch, step: Step, until_ms: int) -> tuple[Message, ...]:
-        messages = await self._write(batch, step)
-        await self._put_back(batch, until_ms)
+    async def _postpone(self, batch: Batch, step: Step) -> tuple[Message, ...]:
+        # What waits already says why.
+        drafts = [batch.draft(recipient, step) for recipient in batch.recipients]
+        stored = await asyncio.gather(*(self._messages.put_new(draft) for draft in drafts))
+        messages = tuple(message for message, _ in stored)
+        await self._activity.record([Activity.of(message) for message in messages])
+        await self._put_back(batch, batch.next_ms)
         return messages
 
     async def _expire(self, batch: Batch) -> tuple[Message, ...]:
-        messages = await self._write(batch, Step(State.EXPIRED, self._now_ms(), Reason.EXPIRED))
-        await self._close_or_leave(batch, messages)
+        expired = Step(State.EXPIRED, self._now_ms(), Reason.EXPIRED)
+        drafts = [batch.draft(recipient, expired) for recipient in batch.recipients]
+        messages = tuple(await asyncio.gather(*(self._expire_one(draft) for draft in drafts)))
+        await self._activity.record([Activity.of(message) for message in messages])
+        await self._batches.close(batch)
         return messages
 
-    async def _write(self, batch: Batch, step: Step) -> tuple[Message, ...]:
-        drafts = [batch.draft(recipient, step) for recipient in batch.recipients]
-        stored = await asyncio.gather(*(self._messages.claim(draft) for draft in drafts))
-        messages = tuple(message for message, _ in stored)
-        await self._activity.record([Activity.of(message) for message in messages])
-        return messages
+    async def _expire_one(self, draft: Message) -> Message:
+        message, _ = await self._messages.claim(draft)
+        if message.state is not State.SENDING:
+            return message
+        # An earlier worker may have handed it over; it is not repeated any more.
+        return await self._messages.settle(message, Step(State.UNKNOWN, self._now_ms(), Reason.INTERRUPTED))
 
     async def _put_back(self, batch: Batch, until_ms: int) -> None:
         soon = until_ms - self._now_ms() <= _SOON_MS
@@ -148,8 +160,7 @@ class Dispatch:
 
     async def _depart(self, claimed: _Claimed) -> tuple[Message, ...]:
         batch = claimed.batch
-        open_claims = [claim for claim in claimed.claims if claim.message.state is State.SENDING]
-        departed = await self._wait_and_go(batch, open_claims, claimed.fence)
+        departed = await self._wait_and_go(batch, claimed.open, claimed.fence)
         settlements = [*departed.settlements, *self._not_taken(departed)]
         settled = await self._record(settlements, claimed.traces)
         messages = tuple(settled.get(claim.message.key.row, claim.message) for claim in claimed.claims)
@@ -195,8 +206,9 @@ class Dispatch:
             await self._pacer.slow_down(batch.sender, wait_s)
         # A moment that was reserved and is still to come is kept.
         go_ms = batch.go_ms if isinstance(error, Overtaken) and batch.go_ms > self._now_ms() else 0
-        again = replace(batch, round=batch.round + 1, go_ms=go_ms)
-        await self._put_back(again, go_ms or self._now_ms() + wait_s * 1000)
+        not_before_ms = 0 if go_ms else self._now_ms() + wait_s * 1000
+        again = replace(batch, round=batch.round + 1, go_ms=go_ms, not_before_ms=not_before_ms)
+        await self._put_back(again, again.next_ms)
 
     async def _record(self, settlements: Sequence[Settlement], traces: Mapping[str, Activity]) -> dict[str, Message]:
         steps = [_following(traces[one.message.key.row], Activity.of(one.settled)) for one in settlements]
