@@ -15,12 +15,16 @@ from shared.ports.carrier import Addressee, Carrier, SendRequest, SendResult
 from shared.ports.clock import Clock
 from shared.rules.errors import CarrierRefused, CarrierSilent, CarrierThrottled, CarrierUnavailable, SmsError
 from shared.rules.ids import Send, from_ms, to_ms
+from shared.rules.pacing import LATENESS_MS
 from shared.rules.reasons import Reason
 from shared.rules.states import State, Step
 from shared.services.batches import LEASE
 from shared.services.fence import Fence, Fences
 from shared.services.messages import Message
 from shared.services.pacer import Pacer
+
+# For how long the halves of a refused request may take: well below a worker's lease.
+_APART_MS = 60_000
 
 
 class Overtaken(SmsError):
@@ -99,6 +103,9 @@ class Departure:
 
         `go_ms` is that moment; when it has passed, or the sender has been slowed since, none is handed over.
         """
+        return await self._go(send, claims, fence, go_ms, self._now_ms() + _APART_MS)
+
+    async def _go(self, send: Send, claims: Sequence[Claim], fence: Fence, go_ms: int, until_ms: int) -> Departed:
         if not claims:
             return Departed()
         sender, recipients = claims[0].message.sender, [claim.message.recipient for claim in claims]
@@ -111,9 +118,8 @@ class Departure:
         if not due:
             return held
         if not may_go:
-            overtaken = Overtaken("The moment for these texts has passed; they go a little later.", retry_after_s=1)
-            return held.and_then(Departed(not_taken=due, error=overtaken))
-        return held.and_then(await self._hand_over(send, due, fence, go_ms))
+            return held.and_then(_overtaken(due))
+        return held.and_then(await self._hand_over(send, due, fence, go_ms, until_ms))
 
     def _verdict(self, claim: Claim, fence: Fence) -> Step | None:
         """Return the step of a message that must not be sent now, None if it is to be sent."""
@@ -126,29 +132,38 @@ class Departure:
             return Step(State.UNKNOWN, now_ms, Reason.INTERRUPTED)
         return Step(State.SUPPRESSED, now_ms, Reason.OPTED_OUT) if blocked else None
 
-    async def _hand_over(self, send: Send, due: Sequence[Claim], fence: Fence, go_ms: int) -> Departed:
+    async def _hand_over(self, send: Send, due: Sequence[Claim], fence: Fence, go_ms: int, until_ms: int) -> Departed:
         try:
             results = await self._carrier.send(_request(send, [claim.message for claim in due]))
         except CarrierSilent as error:
             return Departed(not_taken=[replace(claim, retaken=True) for claim in due], error=error)
         except CarrierRefused as error:
             if error.target == "recipients":
-                return await self._go_apart(send, due, fence, go_ms)
+                return await self._go_apart(send, due, fence, go_ms, until_ms)
             return Departed(not_taken=due, error=error)
         except (CarrierThrottled, CarrierUnavailable) as error:
             return Departed(not_taken=due, error=error)
         now_ms = self._now_ms()
         return Departed([_settlement(claim, said, now_ms) for claim, said in zip(due, results, strict=True)])
 
-    async def _go_apart(self, send: Send, due: Sequence[Claim], fence: Fence, go_ms: int) -> Departed:
+    async def _go_apart(self, send: Send, due: Sequence[Claim], fence: Fence, go_ms: int, until_ms: int) -> Departed:
         # Newer versions of ACS refuse the whole request for one number that they do not like. Halving finds it, so
         # that it does not sink the others.
         if len(due) == 1:
             refused = Step(State.FAILED, self._now_ms(), Reason.RECIPIENT_REFUSED)
             return Departed([Settlement(due[0].message, refused)])
         middle = len(due) // 2
-        first = await self.go(send, due[:middle], fence, go_ms)
-        return first.and_then(await self.go(send, due[middle:], fence, go_ms))
+        first = await self._go_half(send, due[:middle], fence, go_ms, until_ms)
+        return first.and_then(await self._go_half(send, due[middle:], fence, go_ms, until_ms))
+
+    async def _go_half(self, send: Send, half: Sequence[Claim], fence: Fence, go_ms: int, until_ms: int) -> Departed:
+        # The moment of the whole soon passes; without a new one the search would never come to its end.
+        if self._now_ms() > go_ms + LATENESS_MS // 2:
+            go_ms = await self._pacer.reserve(half[0].message.sender, len(half))
+            if go_ms > until_ms:
+                return _overtaken(half)
+            await self._clock.sleep(max(0, go_ms - self._now_ms()) / 1000)
+        return await self._go(send, half, fence, go_ms, until_ms)
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())
@@ -167,6 +182,11 @@ def refused(departed: Departed, now_ms: int) -> Sequence[Settlement]:
 def reason_of(error: SmsError) -> str:
     """Return why messages wait that the carrier did not take; empty for a moment that has passed."""
     return _NOT_TAKEN[type(error)]
+
+
+def _overtaken(claims: Sequence[Claim]) -> Departed:
+    error = Overtaken("The moment for these texts has passed; they go a little later.", retry_after_s=1)
+    return Departed(not_taken=claims, error=error)
 
 
 def _request(send: Send, messages: Sequence[Message]) -> SendRequest:
