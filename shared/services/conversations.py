@@ -48,15 +48,13 @@ class Conversations:
 
     async def _latest_among(self, activities: tuple[Activity, ...]) -> list[Conversation]:
         # Each message has a row in the activity; only the row of a conversation's newest message stands for it.
-        newest = {one.conversation: one for one in reversed(activities) if one.kind in _MESSAGES}
-        pages = await asyncio.gather(*(self._messages.page(conversation, 1, None) for conversation in newest))
-        first = {message.key.partition: message for messages, _ in pages for message in messages}
-        ordered = sorted(newest.values(), key=lambda one: one.row)
-        return [
-            Conversation(first[one.conversation])
-            for one in ordered
-            if one.conversation in first and first[one.conversation].key.row == one.row
-        ]
+        # The newest row may be of a campaign's message, which is not in its conversation yet.
+        rows = {(one.conversation, one.row) for one in activities if one.kind in _MESSAGES}
+        named = sorted({conversation for conversation, _ in rows})
+        pages = await asyncio.gather(*(self._messages.page(conversation, 1, None) for conversation in named))
+        newest = [message for messages, _ in pages for message in messages]
+        shown = [message for message in newest if (message.key.partition, message.key.row) in rows]
+        return [Conversation(message) for message in sorted(shown, key=lambda message: message.key.row)]
 
     async def messages(
         self, conversation: str, limit: int, cursor: str | None
