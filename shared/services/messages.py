@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import reduce
 
 from shared.ports.tables import Entity, EntityChanged, EntityExists, Page, Range, Table, Value, Write
 from shared.rules.ids import MessageKey, conversation_id, newest_first
@@ -96,7 +97,8 @@ class Messages:
         """Store a draft, or put its step on a message that is waiting; return the message as it is now.
 
         The step counts for the round that the message is in: the worker that wrote that round may have died before it
-        noted it elsewhere. The second value tells that the message was neither new nor waiting: whatever it is, another worker made it so.
+        noted it elsewhere. The second value tells that the message was neither new nor waiting: whatever it is, another
+        worker made it so.
         """
         stored, is_new = await self.put_new(draft)
         if is_new:
@@ -122,9 +124,22 @@ class Messages:
         return True
 
     async def copy_to_conversation(self, message: Message) -> None:
-        """Keep a campaign's message in its conversation too, as it is now."""
-        if message.campaign:
-            await self._table.upsert(to_entity(message.in_conversation()))
+        """Keep a campaign's message in its conversation too, with all that was heard of it there and here."""
+        if not message.campaign:
+            return
+        copy = message.in_conversation()
+        stored, is_new = await self.put_new(copy)
+        while not is_new:
+            history = reduce(History.add, copy.history.steps, stored.history)
+            merged = replace(copy, history=history, etag=stored.etag)
+            if merged == stored:
+                return
+            try:
+                await self.save(merged)
+            except EntityChanged:
+                stored = await self.get(copy.key) or stored
+            else:
+                return
 
     async def cancel(self, key: MessageKey, at_ms: int) -> Message | None:
         """Cancel a message that has not gone, and return it as it is now; None if there is none."""
