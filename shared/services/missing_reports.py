@@ -11,7 +11,10 @@ from shared.rules.states import State, Step
 from shared.services.activity import Activity, ActivityLog, Kind
 from shared.services.messages import Messages
 
+# A text is found by when it was accepted; most are sent at once, and once a day those are found that were not.
 _LOOK_BACK = timedelta(hours=3)
+_DAILY_LOOK_BACK = timedelta(days=10)
+_DAILY_AT_HOUR = 3
 
 
 class MissingReports:
@@ -27,15 +30,16 @@ class MissingReports:
         """Settle the texts of the hours whose time for reports has just ended; return how many."""
         now = self._clock.now()
         until = now - self._within
+        look_back = _DAILY_LOOK_BACK if now.hour == _DAILY_AT_HOUR else _LOOK_BACK
         count = 0
-        async for one in self._activity.between(to_ms(until - _LOOK_BACK), to_ms(until)):
-            if one.kind is Kind.OUTBOUND and one.step.state is State.SENT:
+        async for one in self._activity.between(to_ms(until - look_back), to_ms(until)):
+            if one.kind is Kind.OUTBOUND and one.step.state is State.SENT and one.step.at_ms < to_ms(until):
                 count += await self._settle(one, to_ms(now))
         return count
 
     async def _settle(self, one: Activity, now_ms: int) -> bool:
         message = await self._messages.get(one.message_key)
-        if message is None:
+        if message is None or message.state is not State.SENT or not message.delivery_report:
             return False
         settled = await self._messages.settle(message, Step(State.UNKNOWN, now_ms, Reason.REPORT_MISSING))
         await self._activity.merge(Activity.of(settled))
