@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from shared.ports.clock import Clock
 from shared.ports.queue import Queues
-from shared.ports.tables import Entity, Range, Table, Value
+from shared.ports.tables import Entity, Range, Table, Value, scan
 from shared.rules.errors import NotFound
 from shared.rules.ids import digest, newest_first, to_ms
 
 _LOG = logging.getLogger(__name__)
 _PARTITION = "failures"
-_BODY_LIMIT = 30_000
+# So much fits a queue message again, however many bytes a character takes.
+_BODY_LIMIT = 12_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +59,13 @@ class Failures:
         await self._put_back(entity)
 
     async def resend_all(self) -> int:
-        """Put every failure back into its queue; return how many."""
+        """Put every failure back into its queue; return how many. What fails meanwhile stays listed."""
         count = 0
-        while True:
-            page = await self._table.query(Range(_PARTITION), limit=100)
-            for entity in page.entities:
-                await self._put_back(entity)
-                count += 1
-            if page.cursor is None:
-                return count
+        until_now = Range(_PARTITION, row_from=newest_first(to_ms(self._clock.now())))
+        async for entity in scan(self._table, until_now):
+            await self._put_back(entity)
+            count += 1
+        return count
 
     async def _put_back(self, entity: Entity) -> None:
         failure = _from_entity(entity)
