@@ -102,7 +102,11 @@ def check_rows(
 ) -> Iterator[PreparedRecipient | Duplicate | RowError]:
     """Return what becomes of each row, one by one, in memory for little more than the numbers.
 
-    Only a recipient that is to be texted makes a later row its duplicate, in whatever form it was written.
+    Only a recipient that is to be texted makes a later row its duplicate, in whatever form it was written. `region`
+    is the ISO 3166 code by which national numbers are read.
+
+    Raises:
+        InvalidRequest: while it is read, as what gives the rows does.
     """
     first_rows: dict[str, int] = {}
     for row in rows:
@@ -112,19 +116,13 @@ def check_rows(
         yield outcome
 
 
-def prepare(rows: Iterable[Row | RowError], template: str, region: str | None) -> Prepared:
-    """Return all rows sorted out: who gets which text, the duplicates, the errors.
-
-    Equal texts are one string in memory. `region` is the ISO 3166 code by which national numbers are read.
-
-    Raises:
-        InvalidRequest: as what gives the rows does.
-    """
+def sort_out(outcomes: Iterable[PreparedRecipient | Duplicate | RowError]) -> Prepared:
+    """Return what `check_rows` gave, each kind by itself. Equal texts become one string in memory."""
     texts: dict[str, str] = {}
     recipients: list[PreparedRecipient] = []
     duplicates: list[Duplicate] = []
     errors: list[RowError] = []
-    for outcome in check_rows(rows, template, region):
+    for outcome in outcomes:
         match outcome:
             case PreparedRecipient():
                 recipients.append(replace(outcome, text=texts.setdefault(outcome.text, outcome.text)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 import pytest
 
@@ -11,13 +12,14 @@ from shared.services.campaign_rows import (
     MAX_ROWS,
     MAX_TEXT_UNITS,
     Duplicate,
+    Prepared,
     PreparedRecipient,
     Row,
     RowError,
     check_rows,
     number_rows,
-    prepare,
     read_csv,
+    sort_out,
 )
 
 ADA = "+14255550101"
@@ -27,6 +29,10 @@ CY = "+14255550103"
 
 def _codes(errors: tuple[RowError, ...]) -> list[tuple[int, str]]:
     return [(error.row, error.code) for error in errors]
+
+
+def _prepare(rows: Iterable[Row | RowError], template: str, region: str | None) -> Prepared:
+    return sort_out(check_rows(rows, template, region))
 
 
 def test_each_column_but_the_recipients_is_a_value() -> None:
@@ -141,7 +147,7 @@ def test_rows_of_json_count_from_one_and_keep_empty_values() -> None:
 
 
 def test_each_recipient_gets_its_own_text() -> None:
-    prepared = prepare(read_csv(f"to,name\n{ADA},Ada\n{BEN},Ben\n"), "Hello {{name}}", None)
+    prepared = _prepare(read_csv(f"to,name\n{ADA},Ada\n{BEN},Ben\n"), "Hello {{name}}", None)
 
     assert prepared.recipients == (PreparedRecipient(2, ADA, "Hello Ada"), PreparedRecipient(3, BEN, "Hello Ben"))
     assert prepared.duplicates == ()
@@ -151,7 +157,7 @@ def test_each_recipient_gets_its_own_text() -> None:
 def test_equal_texts_are_one_string() -> None:
     rows = [Row(1, ADA, {"name": "you"}), Row(2, BEN, {"name": "you"})]
 
-    first, second = prepare(rows, "Hello {{name}}", None).recipients
+    first, second = _prepare(rows, "Hello {{name}}", None).recipients
 
     assert first.text is second.text
 
@@ -159,21 +165,21 @@ def test_equal_texts_are_one_string() -> None:
 def test_a_number_in_national_form_is_read_by_the_region() -> None:
     rows = [Row(1, "(425) 555-0101"), Row(2, "+44 7700 900123")]
 
-    assert [one.to for one in prepare(rows, "Hello", "US").recipients] == [ADA, "+447700900123"]
-    assert _codes(prepare(rows, "Hello", None).errors) == [(1, "MissingCountryCode")]
+    assert [one.to for one in _prepare(rows, "Hello", "US").recipients] == [ADA, "+447700900123"]
+    assert _codes(_prepare(rows, "Hello", None).errors) == [(1, "MissingCountryCode")]
 
 
 def test_a_recipient_comes_once_in_whatever_form_it_is_written() -> None:
     rows = [Row(1, ADA), Row(2, BEN), Row(3, "+1 (425) 555-0101"), Row(4, "425-555-0101")]
 
-    prepared = prepare(rows, "Hello", "US")
+    prepared = _prepare(rows, "Hello", "US")
 
     assert [one.to for one in prepared.recipients] == [ADA, BEN]
     assert prepared.duplicates == (Duplicate(3, 1), Duplicate(4, 1))
 
 
 def test_a_row_that_is_an_error_does_not_make_a_later_one_a_duplicate() -> None:
-    prepared = prepare([Row(1, ADA), Row(2, ADA, {"name": "Ada"})], "Hello {{name}}", None)
+    prepared = _prepare([Row(1, ADA), Row(2, ADA, {"name": "Ada"})], "Hello {{name}}", None)
 
     assert prepared.recipients == (PreparedRecipient(2, ADA, "Hello Ada"),)
     assert _codes(prepared.errors) == [(1, "MissingPlaceholder")]
@@ -189,7 +195,7 @@ def test_a_wrong_row_is_its_own_error_and_hurts_no_other() -> None:
         Row(6, CY, {"name": "Cy"}),
     ]
 
-    prepared = prepare(rows, "{{name}}!", None)
+    prepared = _prepare(rows, "{{name}}!", None)
 
     assert prepared.recipients == (PreparedRecipient(6, CY, "Cy!"),)
     assert _codes(prepared.errors) == [
@@ -214,7 +220,7 @@ def test_a_wrong_row_is_its_own_error_and_hurts_no_other() -> None:
     ids=["longest", "longest of emoji", "too long", "empty", "blank"],
 )
 def test_a_filled_text_has_1_to_2048_units(text: str, code: str | None) -> None:
-    prepared = prepare([Row(1, ADA, {"all": text})], "{{all}}", None)
+    prepared = _prepare([Row(1, ADA, {"all": text})], "{{all}}", None)
 
     assert [error.code for error in prepared.errors] == [code] * (code is not None)
 
