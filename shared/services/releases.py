@@ -58,7 +58,8 @@ class Releases:
             await self._campaigns.end(campaign, ended)
             return
         if campaign.status is Status.PAUSED:
-            return
+            # What a worker that died was handing over is settled all the same: its window for repeats ends.
+            waiting = [chunk for chunk in waiting if chunk.group]
         for chunk in self._next(campaign, waiting):
             await self._chunk_runs.enqueue(chunk, campaign.send_at_ms)
 
