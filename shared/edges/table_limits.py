@@ -41,14 +41,16 @@ def check_query(within: Range, limit: int) -> None:
         raise ValueError("a range is of one partition or of a range of them, not both")
 
 
-def check_entity(entity: Entity) -> None:
-    """Raise ValueError if the store would refuse the entity for its keys, its values or its size."""
+def check_entity(entity: Entity) -> int:
+    """Return the entity's size in bytes; raise ValueError if the store would refuse its keys, values or size."""
     for key in (entity.partition, entity.row):
         check_key(key)
     if len(entity.values) > MAX_PROPERTIES:
         raise ValueError(f"an entity has at most {MAX_PROPERTIES} values")
-    if _entity_bytes(entity) > MAX_ENTITY_BYTES:
+    size = _entity_bytes(entity)
+    if size > MAX_ENTITY_BYTES:
         raise ValueError("an entity is at most 1 MiB")
+    return size
 
 
 def check_key(key: str) -> None:
@@ -57,11 +59,12 @@ def check_key(key: str) -> None:
         raise ValueError("a table key has a character that keys may not have, or is longer than 512 units")
 
 
-def check_replace(entity: Entity) -> None:
-    """Raise ValueError if an entity cannot be replaced: as `check_entity`, and it needs its ETag."""
-    check_entity(entity)
+def check_replace(entity: Entity) -> int:
+    """Return the entity's size; raise ValueError if it cannot be replaced: as `check_entity`, and it needs its ETag."""
+    size = check_entity(entity)
     if not entity.etag:
         raise ValueError("a replace needs the entity's ETag")
+    return size
 
 
 def check_writes(writes: Sequence[Write]) -> None:
@@ -72,9 +75,8 @@ def check_writes(writes: Sequence[Write]) -> None:
         raise ValueError("a transaction stays in one partition")
     if len({write.entity.row for write in writes}) < len(writes):
         raise ValueError("a transaction writes each row once")
-    for write in writes:
-        (check_replace if write.kind == "replace" else check_entity)(write.entity)
-    if sum(_entity_bytes(write.entity) for write in writes) > MAX_TRANSACTION_BYTES:
+    sizes = ((check_replace if write.kind == "replace" else check_entity)(write.entity) for write in writes)
+    if sum(sizes) > MAX_TRANSACTION_BYTES:
         raise ValueError("a transaction is at most 4 MiB")
 
 
@@ -82,7 +84,7 @@ def utf16_units(text: str) -> int:
     """Return the length of the text as the store counts it, in UTF-16 units."""
     if text.isascii():
         return len(text)
-    return len(text) + sum(1 for character in text if ord(character) > 0xFFFF)
+    return len(text) if text.isascii() else len(text) + sum(1 for character in text if ord(character) > 0xFFFF)
 
 
 def is_int32(value: int) -> bool:
