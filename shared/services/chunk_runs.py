@@ -74,10 +74,10 @@ class ChunkRuns:
 
         The timer looks at it again if nothing comes of it.
         """
-        await self._rest(chunk, max(at_ms, self._now_ms()))
+        await self._rest_until(chunk, max(at_ms, self._now_ms()))
 
     async def run(self, campaign_id: str, number: int) -> bool:
-        """Do a chunk as far as it can be done now; True when it is closed.
+        """Do a chunk as far as it can be done now; True when its place is free: it is closed, or waits for long.
 
         A chunk that is done, or that another worker is at, is left alone.
         """
@@ -89,13 +89,16 @@ class ChunkRuns:
         addressees = await self._campaigns.addressees(campaign_id, number)
         while chunk and not chunk.closed and chunk.lease_ms:
             if self._now_ms() > shift_ends_ms:
-                return await self._put_back(chunk, self._now_ms())
+                await self._rest_until(chunk, self._now_ms())
+                return False
             campaign = await self._campaigns.get(campaign_id)
             chunk = await self._step(campaign, chunk, addressees)
-        return bool(chunk and chunk.closed)
+        return bool(chunk and (chunk.closed or chunk.wake_ms > self._now_ms() + _SOON_MS + _OVERDUE_MS))
 
     async def _step(self, campaign: Campaign, chunk: Chunk, addressees: Sequence[PreparedRecipient]) -> Chunk | None:
         if chunk.group:
+            if chunk.not_before_ms > self._now_ms():
+                return await self._rest_until(chunk, chunk.not_before_ms)
             group = addressees[chunk.position : chunk.position + chunk.group]
             return await self._at_its_moment(campaign, chunk, group, again=True)
         if campaign.status in (Status.CANCELED, Status.DONE):
@@ -106,8 +109,9 @@ class ChunkRuns:
             return await self._campaigns.keep(replace(chunk, lease_ms=0, wake_ms=0))
         group = _next_group(addressees[chunk.position :], self._pacer.group_size(campaign.sender))
         allowed_ms = self._allowed_ms(campaign, group)
-        if allowed_ms > self._now_ms():
-            return await self._rest(chunk, allowed_ms)
+        begin_ms = max(allowed_ms, chunk.not_before_ms)
+        if begin_ms > self._now_ms():
+            return await self._rest(campaign, chunk, begin_ms)
         return await self._at_its_moment(campaign, chunk, group, again=False)
 
     async def _at_its_moment(
@@ -116,7 +120,7 @@ class ChunkRuns:
         room = await self._pacer.reserve_for_campaign(campaign.sender, len(group))
         wait_ms = max(0, room.at_ms - self._now_ms())
         if wait_ms > _PATIENCE_MS:
-            return await self._rest(chunk, room.at_ms)
+            return await self._rest(campaign, chunk, room.at_ms)
         if not room.reserved:
             await self._clock.sleep(max(wait_ms - CAMPAIGN_AHEAD_MS, _SHORTEST_WAIT_MS) / 1000)
             return chunk
@@ -124,8 +128,7 @@ class ChunkRuns:
         if again:
             return await self._repeat(campaign, chunk, group, room.at_ms)
         # The time has moved on while this waited: it must still be one at which these may be texted.
-        expired = campaign.not_after_ms and self._now_ms() > campaign.not_after_ms
-        if expired or self._allowed_ms(campaign, group) > self._now_ms():
+        if not self._may_text(campaign, group):
             return chunk
         return await self._claim_and_send(campaign, chunk, group, room.at_ms)
 
@@ -139,17 +142,26 @@ class ChunkRuns:
         )
         if claimed is None:
             return None
-        claims = [Claim(_draft(campaign, claimed, one), retaken=False) for one in group]
+        drafts = [_draft(campaign, claimed, one) for one in group]
+        left = await self._not_recorded(drafts) if claimed.partial else drafts
+        claims = [Claim(draft, retaken=False) for draft in left]
         return await self._send(campaign, claimed, claims, go_ms)
 
     async def _repeat(
         self, campaign: Campaign, chunk: Chunk, group: Sequence[PreparedRecipient], go_ms: int
     ) -> Chunk | None:
-        drafts = [_draft(campaign, chunk, one) for one in group]
-        recorded = await asyncio.gather(*(self._messages.get(draft.key) for draft in drafts))
-        pairs = zip(drafts, recorded, strict=True)
-        lost = [Claim(draft, retaken=True) for draft, message in pairs if message is None or _is_open(message)]
+        left = await self._not_recorded([_draft(campaign, chunk, one) for one in group])
+        lost = [Claim(draft, retaken=True) for draft in left]
+        if not self._may_text(campaign, group):
+            # The first try may never have reached the carrier: then a repeat would be the first, and too late.
+            interrupted = Step(State.UNKNOWN, self._now_ms(), Reason.INTERRUPTED)
+            await self._record(campaign, [Settlement(claim.message, interrupted) for claim in lost])
+            return await self._go_on(chunk)
         return await self._send(campaign, chunk, lost, go_ms)
+
+    async def _not_recorded(self, drafts: Sequence[Message]) -> Sequence[Message]:
+        recorded = await asyncio.gather(*(self._messages.get(draft.key) for draft in drafts))
+        return [draft for draft, message in zip(drafts, recorded, strict=True) if message is None]
 
     async def _send(self, campaign: Campaign, chunk: Chunk, claims: Sequence[Claim], go_ms: int) -> Chunk | None:
         departed = await self._departure.go(campaign.send_of(chunk.number), claims, UNREAD, go_ms)
@@ -161,15 +173,18 @@ class ChunkRuns:
         return await self._wait(campaign, chunk, departed, departed.error)
 
     async def _wait(self, campaign: Campaign, chunk: Chunk, departed: Departed, error: SmsError) -> Chunk | None:
-        # Nothing of a new claim has gone, so it is given up; one that may have gone stays, to be repeated.
-        fresh = not departed.settlements and not any(claim.retaken for claim in departed.not_taken)
-        again = replace(chunk, group=0, first_sent_ms=0) if fresh else chunk
+        # What has not gone is claimed anew, so that its repeat window begins anew; what may have gone is repeated.
+        again = chunk
+        if not any(claim.retaken for claim in departed.not_taken):
+            partial = chunk.partial or bool(departed.settlements)
+            again = replace(chunk, group=0, first_sent_ms=0, partial=partial)
         if isinstance(error, Overtaken):
             return again
         wait_s = error.retry_after_s if error.retry_after_s is not None else _pause_s(chunk)
         if isinstance(error, CarrierThrottled):
             await self._pacer.slow_down(campaign.sender, wait_s)
-        return await self._rest(replace(again, round=chunk.round + 1), self._now_ms() + wait_s * 1000)
+        until_ms = self._now_ms() + wait_s * 1000
+        return await self._rest(campaign, replace(again, round=chunk.round + 1, not_before_ms=until_ms), until_ms)
 
     async def _record(self, campaign: Campaign, settlements: Sequence[Settlement]) -> None:
         messages = [settlement.settled for settlement in settlements]
@@ -190,19 +205,29 @@ class ChunkRuns:
     async def _go_on(self, chunk: Chunk) -> Chunk | None:
         done = chunk.position + chunk.group
         closed = done >= chunk.total
-        forward = replace(chunk, position=done, group=0, first_sent_ms=0, round=0, closed=closed)
+        forward = replace(
+            chunk, position=done, group=0, partial=False, first_sent_ms=0, not_before_ms=0, round=0, closed=closed
+        )
         # The next claim writes the row anyway; a worker that dies before it finds the group recorded.
         return await self._campaigns.keep(forward) if closed else forward
 
     async def _end(
         self, campaign: Campaign, chunk: Chunk, addressees: Sequence[PreparedRecipient], state: State, reason: Reason
     ) -> Chunk | None:
-        rest = [_draft(campaign, chunk, one) for one in addressees[chunk.position :]]
+        rest: Sequence[Message] = [_draft(campaign, chunk, one) for one in addressees[chunk.position :]]
+        if chunk.partial:
+            rest = await self._not_recorded(rest)
         end = Step(state, self._now_ms(), reason)
         await self._record(campaign, [Settlement(message, end) for message in rest])
         return await self._campaigns.keep(replace(chunk, position=chunk.total, group=0, closed=True))
 
-    async def _rest(self, chunk: Chunk, until_ms: int) -> Chunk | None:
+    async def _rest(self, campaign: Campaign, chunk: Chunk, until_ms: int) -> Chunk | None:
+        # What expires before is not left waiting for longer than that; what may have gone does not expire.
+        if campaign.not_after_ms and not chunk.group:
+            until_ms = min(until_ms, campaign.not_after_ms + 1)
+        return await self._rest_until(chunk, until_ms)
+
+    async def _rest_until(self, chunk: Chunk, until_ms: int) -> Chunk | None:
         soon = until_ms - self._now_ms() <= _SOON_MS
         wake_ms = until_ms + _OVERDUE_MS if soon else until_ms - _OVERDUE_MS
         kept = await self._campaigns.keep(replace(chunk, lease_ms=0, wake_ms=wake_ms))
@@ -210,13 +235,13 @@ class ChunkRuns:
             await self._put(kept, until_ms)
         return kept
 
-    async def _put_back(self, chunk: Chunk, at_ms: int) -> bool:
-        await self._rest(chunk, at_ms)
-        return False
-
     async def _put(self, chunk: Chunk, at_ms: int) -> None:
         delay_s = -(-max(0, at_ms - self._now_ms()) // 1000)
         await self._queue.put(json.dumps({"campaign": chunk.campaign, "chunk": chunk.number}), delay_s=delay_s)
+
+    def _may_text(self, campaign: Campaign, group: Sequence[PreparedRecipient]) -> bool:
+        expired = campaign.not_after_ms and self._now_ms() > campaign.not_after_ms
+        return not expired and self._allowed_ms(campaign, group) <= self._now_ms()
 
     def _allowed_ms(self, campaign: Campaign, group: Sequence[PreparedRecipient]) -> int:
         """Return when these may be texted: now, or later; all recipients of a chunk are in the same places."""
@@ -248,7 +273,7 @@ def _draft(campaign: Campaign, chunk: Chunk, addressee: PreparedRecipient) -> Me
         sender=campaign.sender,
         recipient=addressee.to,
         text=addressee.text,
-        history=History((Step(State.SENDING, chunk.first_sent_ms or campaign.created_ms),)),
+        history=History((_first_step(campaign, chunk),)),
         tag=campaign.tag,
         encoding=count.encoding.value,
         segments=count.segments,
@@ -258,8 +283,10 @@ def _draft(campaign: Campaign, chunk: Chunk, addressee: PreparedRecipient) -> Me
     )
 
 
-def _is_open(message: Message) -> bool:
-    return message.state is State.SENDING
+def _first_step(campaign: Campaign, chunk: Chunk) -> Step:
+    if chunk.first_sent_ms:
+        return Step(State.SENDING, chunk.first_sent_ms)
+    return Step(State.QUEUED, campaign.created_ms)
 
 
 def _pause_s(chunk: Chunk) -> int:
