@@ -30,6 +30,8 @@ _READ_BEFORE_S = 1.0
 _WINDOW_S = 60.0
 # Calls that were under way when the 429 came, and the time that it takes until all workers can know.
 _HEARD_AFTER_S = 2.5
+# Clocks are read in whole milliseconds.
+_TICK_S = 0.002
 
 
 class Broken(AssertionError):
@@ -88,7 +90,7 @@ class Judge:
     def _check_pace(self, request: SendRequest) -> None:
         now, key, units = self.loop.time(), request.sender, len(request.addressees)
         heard, until = self._slowed.get(key, (0.0, 0.0))
-        if heard < now < until:
+        if heard < now < until - self.spread_s - _TICK_S:
             raise Broken(f"I4: a request left {until - now:.1f} s before Retry-After was over")
         window = self._windows.setdefault(key, deque())
         while window and window[0][0] <= now - _WINDOW_S + self.spread_s:
