@@ -149,7 +149,7 @@ class CampaignPlans:
         # Recipients of a chunk keep the same quiet hours, so that a chunk can wait as one; equal texts stay together.
         places = {one.row: _places(one) if request.quiet else () async for one in _gently(prepared.recipients)}
         in_order = sorted(prepared.recipients, key=lambda one: (places[one.row], one.text, one.row))
-        chunks = chunked(in_order, lambda one: places[one.row])
+        chunks = chunked(in_order, lambda one: places[one.row], request.sender.rate)
         campaign = Campaign(
             id=campaign_id,
             name=request.name,

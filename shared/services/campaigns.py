@@ -17,6 +17,7 @@ from shared.ports.clock import Clock
 from shared.ports.tables import Entity, EntityChanged, Range, Table, Value, Write, scan
 from shared.rules.errors import NotFound
 from shared.rules.ids import Send, block_id, newest_first, to_ms
+from shared.rules.pacing import Rate, group_size
 from shared.services.campaign_rows import PreparedRecipient, RowError
 
 LEASE = timedelta(seconds=120)
@@ -69,7 +70,8 @@ class Chunk:
     """How far a chunk is. Times in ms, 0 is none.
 
     `position`: how many recipients have been done; `group`: how many are being handed over, since `first_sent_ms`;
-    `go_ms`: when the sender's pace has room for them; `wake_ms`: when the timer looks at it; 0 is when its turn comes.
+    `partial`: some of the next group have been done already, and have rows; `not_before_ms`: until when ACS asks for a
+    pause; `wake_ms`: when the timer looks at it; 0 is when its turn comes.
     """
 
     campaign: str
@@ -78,7 +80,8 @@ class Chunk:
     position: int = 0
     group: int = 0
     first_sent_ms: int = 0
-    go_ms: int = 0
+    partial: bool = False
+    not_before_ms: int = 0
     wake_ms: int = 0
     lease_ms: int = 0
     round: int = 0
@@ -208,9 +211,13 @@ class Campaigns:
 
 
 def chunked(
-    addressees: Sequence[PreparedRecipient], places: Callable[[PreparedRecipient], object]
+    addressees: Sequence[PreparedRecipient], places: Callable[[PreparedRecipient], object], rate: Rate
 ) -> list[list[PreparedRecipient]]:
-    """Cut recipients into chunks: up to 100 of the same places each, and no more text than one row holds."""
+    """Cut recipients into chunks: up to 100 of the same places each, and no more text than one row holds.
+
+    A full chunk is whole requests of the size that the rate asks for, so that none is left with a few recipients.
+    """
+    size = _TRANSACTION_LIMIT - _TRANSACTION_LIMIT % group_size(rate)
     chunks: list[list[PreparedRecipient]] = []
     room = 0
     here: object = None
@@ -218,7 +225,7 @@ def chunked(
     for one in addressees:
         needed = 32 + (0 if one.text in texts else len(json.dumps(one.text)))
         before, here = here, places(one)
-        if not chunks or len(chunks[-1]) == _TRANSACTION_LIMIT or needed > room or here != before:
+        if not chunks or len(chunks[-1]) == size or needed > room or here != before:
             chunks.append([])
             room, texts = _NAMES_CHARACTERS, set()
             needed = 32 + len(json.dumps(one.text))
@@ -331,7 +338,8 @@ def _chunk_entity(chunk: Chunk) -> Entity:
         "position": chunk.position,
         "group": chunk.group,
         "firstSentMs": chunk.first_sent_ms,
-        "goMs": chunk.go_ms,
+        "partial": chunk.partial,
+        "notBeforeMs": chunk.not_before_ms,
         "wakeMs": chunk.wake_ms,
         "leaseMs": chunk.lease_ms,
         "round": chunk.round,
@@ -349,7 +357,8 @@ def _chunk_from(entity: Entity) -> Chunk:
         position=int(values["position"]),
         group=int(values["group"]),
         first_sent_ms=int(values["firstSentMs"]),
-        go_ms=int(values["goMs"]),
+        partial=bool(values["partial"]),
+        not_before_ms=int(values["notBeforeMs"]),
         wake_ms=int(values["wakeMs"]),
         lease_ms=int(values["leaseMs"]),
         round=int(values["round"]),
