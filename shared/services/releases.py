@@ -20,6 +20,8 @@ from shared.services.senders import Senders
 _FEWEST_AT_ONCE = 3
 _MOST_AT_ONCE = 24
 _UNITS_PER_CHUNK_AT_ONCE = 2_000
+# Chunks are put into the queue so long before their campaign begins.
+_AHEAD_MS = 2 * 60_000
 
 
 class Releases:
@@ -51,6 +53,8 @@ class Releases:
 
     async def feed(self, campaign: Campaign) -> None:
         """Keep as many chunks of a campaign going as its sender's rate can use; end it when all are closed."""
+        if campaign.status is Status.RUNNING and campaign.send_at_ms > to_ms(self._clock.now()) + _AHEAD_MS:
+            return
         chunks = await self._campaigns.chunks(campaign.id)
         waiting = [chunk for chunk in chunks if not chunk.closed]
         if not waiting:
@@ -61,13 +65,15 @@ class Releases:
             # What a worker that died was handing over is settled all the same: its window for repeats ends.
             waiting = [chunk for chunk in waiting if chunk.group]
         for chunk in self._next(campaign, waiting):
-            await self._chunk_runs.enqueue(chunk, campaign.send_at_ms)
+            await self._chunk_runs.enqueue(chunk, campaign.send_at_ms if campaign.status is Status.RUNNING else 0)
 
     async def go_on(self, campaign_id: str, number: int) -> None:
-        """Do a chunk, and when it is closed put the next one in its place."""
+        """Do a chunk, and when its place is free put the next one in it."""
         if not await self._chunk_runs.run(campaign_id, number):
             return
         campaign = await self._campaigns.get(campaign_id)
+        if campaign.status is Status.PAUSED:
+            return
         following = await self._campaigns.chunk(campaign_id, number + self._at_once(campaign))
         if following is None:
             await self.feed(campaign)
@@ -85,5 +91,7 @@ class Releases:
         return ready[: max(0, room)]
 
     def _at_once(self, campaign: Campaign) -> int:
-        units = self._senders.choose(campaign.sender).rate.units
+        # A sender may be taken out of the settings while its campaigns run: they must not hold up the others.
+        sender = self._senders.find(campaign.sender)
+        units = sender.rate.units if sender else 0
         return max(_FEWEST_AT_ONCE, min(_MOST_AT_ONCE, units // _UNITS_PER_CHUNK_AT_ONCE))
