@@ -143,14 +143,14 @@ class ChunkRuns:
         if claimed is None:
             return None
         drafts = [_draft(campaign, claimed, one) for one in group]
-        left = await self._not_recorded(drafts) if claimed.partial else drafts
+        left = await self._not_recorded(campaign, drafts) if claimed.partial else drafts
         claims = [Claim(draft, retaken=False) for draft in left]
         return await self._send(campaign, claimed, claims, go_ms)
 
     async def _repeat(
         self, campaign: Campaign, chunk: Chunk, group: Sequence[PreparedRecipient], go_ms: int
     ) -> Chunk | None:
-        left = await self._not_recorded([_draft(campaign, chunk, one) for one in group])
+        left = await self._not_recorded(campaign, [_draft(campaign, chunk, one) for one in group])
         lost = [Claim(draft, retaken=True) for draft in left]
         if not self._may_text(campaign, group):
             # The first try may never have reached the carrier: then a repeat would be the first, and too late.
@@ -159,8 +159,10 @@ class ChunkRuns:
             return await self._go_on(chunk)
         return await self._send(campaign, chunk, lost, go_ms)
 
-    async def _not_recorded(self, drafts: Sequence[Message]) -> Sequence[Message]:
+    async def _not_recorded(self, campaign: Campaign, drafts: Sequence[Message]) -> Sequence[Message]:
         recorded = await asyncio.gather(*(self._messages.get(draft.key) for draft in drafts))
+        # Whoever recorded these may have died before they were counted.
+        await self._trace(campaign, [message for message in recorded if message])
         return [draft for draft, message in zip(drafts, recorded, strict=True) if message is None]
 
     async def _send(self, campaign: Campaign, chunk: Chunk, claims: Sequence[Claim], go_ms: int) -> Chunk | None:
@@ -194,6 +196,9 @@ class ChunkRuns:
         if not stored:
             merged = await asyncio.gather(*(self._put_or_merge(settlement) for settlement in settlements))
             messages = list(merged)
+        await self._trace(campaign, messages)
+
+    async def _trace(self, campaign: Campaign, messages: Sequence[Message]) -> None:
         await self._activity.record([Activity.of(message) for message in messages])
         if not campaign.delivery_report:
             await asyncio.gather(*(self._messages.copy_to_conversation(message) for message in messages))
@@ -216,7 +221,7 @@ class ChunkRuns:
     ) -> Chunk | None:
         rest: Sequence[Message] = [_draft(campaign, chunk, one) for one in addressees[chunk.position :]]
         if chunk.partial:
-            rest = await self._not_recorded(rest)
+            rest = await self._not_recorded(campaign, rest)
         end = Step(state, self._now_ms(), reason)
         await self._record(campaign, [Settlement(message, end) for message in rest])
         return await self._campaigns.keep(replace(chunk, position=chunk.total, group=0, closed=True))
