@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from shared.ports.carrier import Carrier, SendRequest, SendResult
+from shared.ports.queue import Queue, Queues
 from shared.ports.tables import Entity, Page, Range, Table, Tables, Write
 
 T = TypeVar("T")
@@ -85,9 +86,11 @@ class FaultyTable:
         """Pass on."""
         await self.fault.around(lambda: self.table.delete(partition, row, etag))
 
-    async def query(self, within: Range, *, limit: int = 1000, cursor: str | None = None) -> Page:
+    async def query(
+        self, within: Range, *, limit: int = 1000, cursor: str | None = None, columns: Sequence[str] = ()
+    ) -> Page:
         """Pass on."""
-        return await self.fault.around(lambda: self.table.query(within, limit=limit, cursor=cursor))
+        return await self.fault.around(lambda: self.table.query(within, limit=limit, cursor=cursor, columns=columns))
 
     async def transact(self, writes: Sequence[Write]) -> tuple[str, ...]:
         """Pass on."""
@@ -120,3 +123,27 @@ class FaultyCarrier:
     async def probe(self) -> None:
         """Pass on."""
         await self.fault.around(self.carrier.probe)
+
+
+@dataclass
+class FaultyQueue:
+    """A queue behind a fault."""
+
+    inner: Queue
+    fault: Fault | Stall
+
+    async def put(self, body: str, *, delay_s: int = 0) -> None:
+        """Pass on."""
+        await self.fault.around(lambda: self.inner.put(body, delay_s=delay_s))
+
+
+@dataclass
+class FaultyQueues:
+    """Queues behind a fault."""
+
+    queues: Queues
+    fault: Fault | Stall
+
+    def queue(self, name: str) -> Queue:
+        """Return the queue of that name, behind the fault."""
+        return FaultyQueue(self.queues.queue(name), self.fault)

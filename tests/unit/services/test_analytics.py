@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shared.rules.errors import CarrierSilent
 from shared.services.analytics import GroupBy, Interval, Report, Tally
 from tests.unit.services.world import ANN, BOB, CAT, SHORT_CODE, TOLL_FREE, World, settings
 
@@ -50,8 +51,11 @@ async def test_each_end_is_counted_once() -> None:
 
 async def test_what_the_carrier_may_not_have_had_is_not_counted_as_sent() -> None:
     world = World()
-    world.carrier.reject_next(ANN, 0)
+    world.carrier.fail_next(CarrierSilent("no answer"))
     await world.send(ANN)
+    assert counts((await report(world)).totals) == [0, 0, 0, 0, 0]
+    world.clock.advance(minutes=10)
+    await world.pass_time(minutes=5)
     assert counts((await report(world)).totals) == [0, 0, 0, 1, 0]
 
 

@@ -82,7 +82,6 @@ async def test_the_request_carries_the_sender_and_whether_reports_are_wanted() -
         (429, "failed", "recipientUnavailable"),
         (500, "failed", "recipientUnavailable"),
         (503, "failed", "recipientUnavailable"),
-        (0, "unknown", "carrierSilent"),
     ],
 )
 async def test_a_refusal_of_one_recipient_is_theirs_alone(status: int, state: str, reason: str) -> None:
@@ -93,35 +92,56 @@ async def test_a_refusal_of_one_recipient_is_theirs_alone(status: int, state: st
     assert bob.state == "sent"
 
 
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [(THROTTLED, "carrierThrottled"), (UNAVAILABLE, "carrierUnavailable"), (REFUSED, "carrierRefused")],
-)
-async def test_a_request_that_was_not_taken_fails_and_leaves_the_key_free(error: SmsError, reason: str) -> None:
+async def test_a_request_that_was_refused_fails_and_leaves_the_key_free() -> None:
     world = World()
-    world.carrier.fail_next(error)
-    with pytest.raises(type(error)) as raised:
+    world.carrier.fail_next(REFUSED)
+    with pytest.raises(CarrierRefused) as raised:
         await world.send(ANN, BOB, key="key")
-    assert raised.value is error
-    assert [(one.state, one.reason) for one in world.messages()] == [(State.FAILED, reason)] * 2
+    assert raised.value is REFUSED
+    assert [(one.state, one.reason) for one in world.messages()] == [(State.FAILED, "carrierRefused")] * 2
+    assert world.row_count("Batches") == 0
     world.clock.advance(seconds=5)
     assert [one.state for one in await world.send(ANN, BOB, key="key")] == ["sent", "sent"]
     assert [len(world.carrier.sent_to(one)) for one in (ANN, BOB)] == [1, 1]
 
 
-async def test_silence_is_unknown_and_its_repeat_sends_nothing() -> None:
+@pytest.mark.parametrize(
+    ("error", "reason"), [(THROTTLED, "carrierThrottled"), (UNAVAILABLE, "carrierUnavailable")]
+)
+async def test_a_request_that_was_not_taken_is_queued_and_goes_by_itself(error: SmsError, reason: str) -> None:
+    world = World()
+    world.carrier.fail_next(error)
+    first = await world.send(ANN, BOB, key="key")
+    assert [(one.state, one.reason) for one in first] == [("queued", reason)] * 2
+    assert await world.send(ANN, BOB, key="key") == first
+    assert len(world.carrier.requests) == 1
+    await world.pass_time(minutes=1)
+    assert [one.state for one in world.messages()] == [State.SENT, State.SENT]
+    assert [len(world.carrier.sent_to(one)) for one in (ANN, BOB)] == [1, 1]
+    assert await world.send(ANN, BOB, key="key") == first
+
+
+async def test_silence_is_left_as_sending_and_repeated_with_the_same_ids() -> None:
     world = World()
     world.carrier.fail_next(CarrierSilent("no answer"))
     first = await world.send(ANN, key="key")
-    assert (first[0].state, first[0].reason) == ("unknown", "carrierSilent")
+    assert (first[0].state, first[0].reason) == ("sending", None)
     assert await world.send(ANN, key="key") == first
-    assert len(world.carrier.requests) == 1
+    await world.pass_time(minutes=1)
+    one, other = world.carrier.requests
+    assert one == other
+    assert len(world.carrier.sent_to(ANN)) == 1
+    assert (await world.message(first[0].id)).state is State.SENT
 
 
 async def test_a_report_settles_what_silence_left_unknown() -> None:
     world = World()
     world.carrier.fail_next(CarrierSilent("no answer"))
     (answer,) = await world.send(ANN)
+    world.clock.advance(minutes=6)
+    await world.pass_time(minutes=2)
+    message = await world.message(answer.id)
+    assert (message.state, message.reason) == (State.UNKNOWN, "interrupted")
     await world.services.delivery_reports.receive(world.report(ANN))
     assert (await world.message(answer.id)).state is State.DELIVERED
 
@@ -222,19 +242,41 @@ async def test_a_number_that_acs_dislikes_does_not_sink_the_others(count: int) -
     assert await world.send(*people, key="key") == answers
 
 
-async def test_a_half_that_is_not_taken_fails_by_itself() -> None:
+async def test_a_half_that_is_not_taken_waits_by_itself() -> None:
     world = World()
+    throttled = [THROTTLED]
 
     async def refuse(request: SendRequest) -> None:
         if len(request.addressees) == 2:
             raise REFUSED_FOR_RECIPIENT
-        if request.addressees[0].to == BOB:
-            raise THROTTLED
+        if request.addressees[0].to == BOB and throttled:
+            raise throttled.pop()
 
     world.carrier.on_send = refuse
     ann, bob = await world.send(ANN, BOB, key="key")
-    assert (ann.state, bob.state, bob.reason) == ("sent", "failed", "carrierThrottled")
+    assert (ann.state, bob.state, bob.reason) == ("sent", "queued", "carrierThrottled")
     assert await world.send(ANN, BOB, key="key") == (ann, bob)
+    await world.pass_time(minutes=1)
+    assert [one.state for one in world.messages()] == [State.SENT, State.SENT]
+    assert [len(world.carrier.sent_to(one)) for one in (ANN, BOB)] == [1, 1]
+
+
+@pytest.mark.parametrize("place", [0, 50, 99])
+async def test_a_number_that_acs_dislikes_is_found_though_each_request_takes_long(place: int) -> None:
+    world = World()
+    people = [f"+1425555{number:04}" for number in range(100)]
+
+    async def refuse(request: SendRequest) -> None:
+        world.clock.advance(seconds=0.7)
+        if people[place] in [one.to for one in request.addressees]:
+            raise REFUSED_FOR_RECIPIENT
+
+    world.carrier.on_send = refuse
+    await world.send(*people)
+    await world.pass_time(minutes=10)
+    assert [len(world.carrier.sent_to(one)) for one in people] == [one != place for one in range(100)]
+    assert sum(one.state is State.FAILED for one in world.messages()) == 1
+    assert world.row_count("Batches") == 0
 
 
 async def test_an_opt_out_between_two_halves_is_honoured() -> None:

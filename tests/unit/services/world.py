@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from shared.composition import Ports, build
 from shared.edges.carrier_memory import MemoryCarrier
 from shared.edges.clock_manual import ManualClock
+from shared.edges.queue_memory import MemoryQueues
 from shared.edges.relay_memory import MemoryRelay
 from shared.edges.settings import Settings
 from shared.edges.tables_memory import MemoryTables
 from shared.ports.carrier import Carrier
+from shared.ports.queue import Queues
 from shared.ports.relay import Relay
 from shared.ports.tables import Range, Tables
+from shared.rules.errors import SmsError
 from shared.rules.ids import MessageKey, to_ms
 from shared.services.bundle import Services
 from shared.services.delivery_reports import DeliveryReport
@@ -22,6 +26,7 @@ from shared.services.inbound import TextReceived
 from shared.services.messages import Message, from_entity
 from shared.services.recipients import recipients_of
 from shared.services.sending import RecipientAnswer, Text
+from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
 
 TOLL_FREE = "+18005550100"
 SHORT_CODE = "12345"
@@ -30,6 +35,9 @@ MANAGED = "54321"
 ANN = "+14255550111"
 BOB = "+14255550112"
 CAT = "+14255550113"
+
+# How often the timer of the app runs.
+TICK = timedelta(seconds=15)
 
 STOP_REPLY = "You have successfully been unsubscribed to messages from this number. Reply START to resubscribe"
 START_REPLY = "You have successfully been re-subscribed to messages from this number. Reply STOP to unsubscribe"
@@ -57,23 +65,27 @@ def settings(**changes: str) -> Settings:
 
 @dataclass
 class World:
-    """The services over fakes. `on_tables`, `on_carrier` and `on_relay` stand between, where a test sets them."""
+    """The services over fakes. What begins with `on_` stands between, where a test sets it."""
 
     settings: Settings = field(default_factory=settings)
     tables: MemoryTables = field(default_factory=MemoryTables)
     carrier: MemoryCarrier = field(default_factory=MemoryCarrier)
     relay: MemoryRelay = field(default_factory=MemoryRelay)
     clock: ManualClock = field(default_factory=ManualClock)
+    queues: MemoryQueues = None  # type: ignore[assignment]  # made below: it needs the clock
     on_tables: Tables | None = None
     on_carrier: Carrier | None = None
     on_relay: Relay | None = None
+    on_queues: Queues | None = None
 
     def __post_init__(self) -> None:
+        self.queues = self.queues or MemoryQueues(self.clock)
         ports = Ports(
             self.on_tables or self.tables,
             self.on_carrier or self.carrier,
             self.on_relay or self.relay,
             self.clock,
+            self.on_queues or self.queues,
         )
         self.services: Services = build(self.settings, ports)
         self._numbers = 0
@@ -109,6 +121,33 @@ class World:
         sent = self.carrier.sent_to(to)[n]
         return DeliveryReport(sent.message_id, sent.sender, to, status, details, self.now_ms, sent.tag)
 
+    async def work_off(self) -> int:
+        """Do what can be seen in the queues now, as the host does; return how many messages that were."""
+        count = 0
+        for name, do in ((SENDS_QUEUE, self.services.work.send_batch), (CAMPAIGNS_QUEUE, self.services.work.send_chunk)):
+            queue = self.queues.queue(name)
+            while taken := queue.take(self.clock.now()):
+                count += 1
+                try:
+                    await do(taken.body)
+                except SmsError:
+                    queue.fail(taken)
+                else:
+                    queue.done(taken)
+        return count
+
+    async def pass_time(self, **by: float) -> None:
+        """Let time pass, with the host at work: the timer every 15 seconds, and what comes out of the queues."""
+        until = self.clock.now() + timedelta(**by)
+        while True:
+            await self.services.releases.run()
+            await self.work_off()
+            if self.clock.now() >= until:
+                return
+            visible = [at for name in (SENDS_QUEUE, CAMPAIGNS_QUEUE) if (at := self.queues.queue(name).next_at())]
+            following = min([self.clock.now() + TICK, until, *visible])
+            self.clock.time = max(following, self.clock.now() + timedelta(milliseconds=1))
+
     async def blocked(self, person: str = ANN, sender: str = TOLL_FREE) -> bool:
         """Tell whether the person is opted out of the sender."""
         (answer,) = await self.services.opt_out_lists.check(sender, [person])
@@ -124,8 +163,8 @@ class World:
 
     def messages(self) -> Sequence[Message]:
         """Return every stored message."""
-        return [from_entity(entity) for entity in self.tables.table("Messages")._in_order(Range())]
+        return [from_entity(entity) for entity in self.tables.table("Messages")._from(None, Range())]
 
     def row_count(self, table: str) -> int:
         """Return how many rows a table has."""
-        return len(list(self.tables.table(table)._in_order(Range())))
+        return len(list(self.tables.table(table)._from(None, Range())))
