@@ -15,7 +15,6 @@ from shared.ports.carrier import Addressee, Carrier, SendRequest, SendResult
 from shared.ports.clock import Clock
 from shared.rules.errors import CarrierRefused, CarrierSilent, CarrierThrottled, CarrierUnavailable, SmsError
 from shared.rules.ids import Send, from_ms, to_ms
-from shared.rules.pacing import LATENESS_MS
 from shared.rules.reasons import Reason
 from shared.rules.states import State, Step
 from shared.services.batches import LEASE
@@ -119,7 +118,7 @@ class Departure:
             return held
         if not may_go:
             return held.and_then(_overtaken(due))
-        return held.and_then(await self._hand_over(send, due, fence, go_ms, until_ms))
+        return held.and_then(await self._hand_over(send, due, fence, until_ms))
 
     def _verdict(self, claim: Claim, fence: Fence) -> Step | None:
         """Return the step of a message that must not be sent now, None if it is to be sent."""
@@ -132,37 +131,36 @@ class Departure:
             return Step(State.UNKNOWN, now_ms, Reason.INTERRUPTED)
         return Step(State.SUPPRESSED, now_ms, Reason.OPTED_OUT) if blocked else None
 
-    async def _hand_over(self, send: Send, due: Sequence[Claim], fence: Fence, go_ms: int, until_ms: int) -> Departed:
+    async def _hand_over(self, send: Send, due: Sequence[Claim], fence: Fence, until_ms: int) -> Departed:
         try:
             results = await self._carrier.send(_request(send, [claim.message for claim in due]))
         except CarrierSilent as error:
             return Departed(not_taken=[replace(claim, retaken=True) for claim in due], error=error)
         except CarrierRefused as error:
             if error.target == "recipients":
-                return await self._go_apart(send, due, fence, go_ms, until_ms)
+                return await self._go_apart(send, due, fence, until_ms)
             return Departed(not_taken=due, error=error)
         except (CarrierThrottled, CarrierUnavailable) as error:
             return Departed(not_taken=due, error=error)
         now_ms = self._now_ms()
         return Departed([_settlement(claim, said, now_ms) for claim, said in zip(due, results, strict=True)])
 
-    async def _go_apart(self, send: Send, due: Sequence[Claim], fence: Fence, go_ms: int, until_ms: int) -> Departed:
+    async def _go_apart(self, send: Send, due: Sequence[Claim], fence: Fence, until_ms: int) -> Departed:
         # Newer versions of ACS refuse the whole request for one number that they do not like. Halving finds it, so
         # that it does not sink the others.
         if len(due) == 1:
             refused = Step(State.FAILED, self._now_ms(), Reason.RECIPIENT_REFUSED)
             return Departed([Settlement(due[0].message, refused)])
         middle = len(due) // 2
-        first = await self._go_half(send, due[:middle], fence, go_ms, until_ms)
-        return first.and_then(await self._go_half(send, due[middle:], fence, go_ms, until_ms))
+        first = await self._go_half(send, due[:middle], fence, until_ms)
+        return first.and_then(await self._go_half(send, due[middle:], fence, until_ms))
 
-    async def _go_half(self, send: Send, half: Sequence[Claim], fence: Fence, go_ms: int, until_ms: int) -> Departed:
-        # The moment of the whole soon passes; without a new one the search would never come to its end.
-        if self._now_ms() > go_ms + LATENESS_MS // 2:
-            go_ms = await self._pacer.reserve(half[0].message.sender, len(half))
-            if go_ms > until_ms:
-                return _overtaken(half)
-            await self._clock.sleep(max(0, go_ms - self._now_ms()) / 1000)
+    async def _go_half(self, send: Send, half: Sequence[Claim], fence: Fence, until_ms: int) -> Departed:
+        # ACS counts what it refuses too, so the moment of the whole is used up: each half needs its own.
+        go_ms = await self._pacer.reserve(half[0].message.sender, len(half))
+        if go_ms > until_ms:
+            return _overtaken(half)
+        await self._clock.sleep(max(0, go_ms - self._now_ms()) / 1000)
         return await self._go(send, half, fence, go_ms, until_ms)
 
     def _now_ms(self) -> int:
