@@ -62,13 +62,14 @@ class Batch:
 
     @property
     def begin_ms(self) -> int:
-        """Return when a worker may begin with the batch."""
-        return max(self.due_ms, self.not_before_ms)
+        """Return when a worker may begin with the batch; one that will be too late begins with nothing but that."""
+        too_late = self.not_after_ms and self.ready_ms > self.not_after_ms
+        return self.not_after_ms + 1 if too_late else max(self.due_ms, self.not_before_ms)
 
     @property
     def ready_ms(self) -> int:
         """Return when the texts may go, as far as it is known."""
-        return max(self.begin_ms, self.go_ms)
+        return max(self.due_ms, self.not_before_ms, self.go_ms)
 
     @property
     def next_ms(self) -> int:

@@ -86,12 +86,12 @@ class Dispatch:
             StorageUnavailable: what became of it could not be read or recorded; it will be taken up again.
         """
         now_ms = self._now_ms()
-        if batch.not_after_ms and now_ms > batch.not_after_ms:
-            return await self._expire(batch)
-        if batch.ready_ms - now_ms > _AHEAD_MS:
+        if batch.next_ms - now_ms > _AHEAD_MS:
             state = State.SCHEDULED if batch.ready_ms == batch.due_ms else State.QUEUED
             return await self._postpone(batch, Step(state, now_ms, round=batch.round))
         await self._clock.sleep(max(0, batch.begin_ms - now_ms) / 1000)
+        if batch.not_after_ms and self._now_ms() > batch.not_after_ms:
+            return await self._expire(batch)
         claimed = await self._claim(batch)
         if claimed.open and batch.go_ms + LATENESS_MS < self._now_ms():
             batch = replace(batch, go_ms=await self._pacer.reserve(batch.sender, len(claimed.open)))
@@ -212,7 +212,9 @@ class Dispatch:
 
     async def _record(self, settlements: Sequence[Settlement], traces: Mapping[str, Activity]) -> dict[str, Message]:
         steps = [_following(traces[one.message.key.row], Activity.of(one.settled)) for one in settlements]
-        writes = (self._messages.settle(one.message, one.step, one.carrier_message_id) for one in settlements)
+        writes = (
+            self._messages.settle(one.message, one.step, one.carrier_message_id, one.trace) for one in settlements
+        )
         settled, _ = await asyncio.gather(asyncio.gather(*writes), self._activity.record(steps))
         return {message.key.row: message for message in settled}
 
