@@ -241,16 +241,24 @@ async def test_after_a_relay_failure_the_redelivery_does_the_rest_once() -> None
 
 
 @pytest.mark.parametrize("error", [CarrierUnavailable("down"), CarrierThrottled("too fast")])
-async def test_a_reply_that_was_not_taken_is_sent_at_the_redelivery(error: SmsError) -> None:
+async def test_a_reply_that_was_not_taken_is_sent_later_by_itself(error: SmsError) -> None:
     world = World()
     world.carrier.fail_next(error)
-    received = world.received("STOP", to=SHORT_CODE)
-    with pytest.raises(type(error)):
-        await world.services.inbound.receive(received)
+    received = await world.receive("STOP", to=SHORT_CODE)
     assert await world.blocked(sender=SHORT_CODE)
-    world.clock.advance(seconds=10)
+    assert replies(world) == []
     await world.services.inbound.receive(received)
+    await world.pass_time(minutes=1)
     assert replies(world) == [STOP_REPLY]
+
+
+async def test_a_reply_that_cannot_go_within_five_minutes_is_not_sent() -> None:
+    world = World()
+    world.carrier.fail_next(CarrierThrottled("too fast", retry_after_s=600))
+    await world.receive("STOP", to=SHORT_CODE)
+    await world.pass_time(minutes=15)
+    assert replies(world) == []
+    assert [one.state for one in world.messages() if one.tag] == [State.EXPIRED]
 
 
 async def test_a_reply_that_is_refused_for_good_does_not_keep_the_text_from_the_application() -> None:
