@@ -14,6 +14,18 @@ KEY, ANYONE = "function", "anonymous"
 HTTP = {
     "send_message": ("messages", "POST", KEY),
     "get_message": ("messages/{id}", "GET", KEY),
+    "cancel_message": ("messages/{id}", "DELETE", KEY),
+    "start_campaign": ("campaigns", "POST", KEY),
+    "forecast_campaign": ("campaigns/forecast", "POST", KEY),
+    "list_campaigns": ("campaigns", "GET", KEY),
+    "get_campaign": ("campaigns/{id}", "GET", KEY),
+    "list_campaign_recipients": ("campaigns/{id}/recipients", "GET", KEY),
+    "pause_campaign": ("campaigns/{id}/pause", "POST", KEY),
+    "resume_campaign": ("campaigns/{id}/resume", "POST", KEY),
+    "cancel_campaign": ("campaigns/{id}/cancel", "POST", KEY),
+    "list_failures": ("failures", "GET", KEY),
+    "resend_failure": ("failures/{id}/resend", "POST", KEY),
+    "resend_failures": ("failures/resend", "POST", KEY),
     "check_opt_outs": ("opt-outs/check", "POST", KEY),
     "add_opt_outs": ("opt-outs/add", "POST", KEY),
     "remove_opt_outs": ("opt-outs/remove", "POST", KEY),
@@ -25,6 +37,13 @@ HTTP = {
     "health": ("health", "GET", ANYONE),
 }
 EVENTS = {"sms_received", "sms_delivery_report"}
+QUEUES = {
+    "send_batch": "sms-sends",
+    "send_chunk": "sms-campaigns",
+    "keep_failed_batch": "sms-sends-poison",
+    "keep_failed_chunk": "sms-campaigns-poison",
+}
+TIMERS = {"release_due": "*/15 * * * * *", "settle_missing_reports": "0 7 * * * *"}
 
 TELL = """
 import inspect, json, function_app
@@ -60,7 +79,7 @@ def table() -> dict[str, list[object]]:
 
 
 def test_the_functions_are_exactly_these(table: dict[str, list[object]]) -> None:
-    assert set(table) == set(HTTP) | EVENTS
+    assert set(table) == {*HTTP, *EVENTS, *QUEUES, *TIMERS}
 
 
 @pytest.mark.parametrize("name", HTTP)
@@ -79,6 +98,23 @@ def test_an_event_function_is_triggered_by_event_grid(table: dict[str, list[obje
     bindings = table[name][0]
     assert isinstance(bindings, list)
     assert [(one["type"], one["name"]) for one in bindings] == [("eventGridTrigger", "event")]
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_a_queue_function_has_its_queue_in_the_apps_own_storage(table: dict[str, list[object]], name: str) -> None:
+    bindings = table[name][0]
+    assert isinstance(bindings, list)
+    told = [(one["type"], one["name"], one["queueName"], one["connection"]) for one in bindings]
+    assert told == [("queueTrigger", "message", QUEUES[name], "AzureWebJobsStorage")]
+
+
+@pytest.mark.parametrize("name", TIMERS)
+def test_a_timer_has_its_schedule(table: dict[str, list[object]], name: str) -> None:
+    bindings = table[name][0]
+    assert isinstance(bindings, list)
+    assert [(one["type"], one["name"], one["schedule"]) for one in bindings] == [
+        ("timerTrigger", "timer", TIMERS[name])
+    ]
 
 
 def test_every_function_but_health_needs_a_key() -> None:
