@@ -322,6 +322,7 @@ class Counts(Out):
     opt_outs: int
     opt_ins: int
     segments: int
+    leaks: int
     recipients: int
     delivery_rate: float | None = None
     response_rate: float | None = None
@@ -334,9 +335,10 @@ class Counts(Out):
 
 
 def _counts(tally: Tally) -> dict[str, int | float | None]:
-    names = ("sent", "delivered", "failed", "unknown", "suppressed", "inbound", "opt_outs", "opt_ins", "segments")
+    states = ("sent", "delivered", "failed", "unknown", "suppressed")
+    others = ("inbound", "opt_outs", "opt_ins", "segments", "leaks")
     rates = ("delivery_rate", "response_rate", "opt_out_rate")
-    return {name: getattr(tally, name) for name in (*names, *rates)} | {"recipients": len(tally.texted)}
+    return {name: getattr(tally, name) for name in (*states, *others, *rates)} | {"recipients": len(tally.texted)}
 
 
 class BucketAnswer(Counts):

@@ -47,6 +47,7 @@ class Activity:
     keyword: str = ""
     campaign: str = ""
     home: str = ""
+    leaked: bool = False
     etag: str = ""
 
     @property
@@ -78,6 +79,7 @@ class Activity:
             keyword=message.keyword,
             campaign=message.campaign,
             home=message.key.partition if message.campaign else "",
+            leaked=message.trace.leaked,
         )
 
 
@@ -158,6 +160,7 @@ def _to_entity(activity: Activity) -> Entity:
         "round": activity.step.round,
         "campaign": activity.campaign,
         "home": activity.home,
+        "leaked": activity.leaked,
     }
     return Entity(activity.partition, activity.row, values, activity.etag)
 
@@ -182,5 +185,6 @@ def _from_entity(entity: Entity) -> Activity:
         keyword=str(values["keyword"]),
         campaign=str(values["campaign"]),
         home=str(values["home"]),
+        leaked=bool(values.get("leaked", False)),
         etag=entity.etag,
     )

@@ -40,7 +40,10 @@ class GroupBy(StrEnum):
 
 @dataclass(slots=True)
 class Tally:
-    """The counts of one bucket and group; rates are None where there is nothing to divide by."""
+    """The counts of one bucket and group; rates are None where there is nothing to divide by.
+
+    `leaks` are sent texts whose recipient's opt-out had been recorded when the request left.
+    """
 
     sent: int = 0
     delivered: int = 0
@@ -51,6 +54,7 @@ class Tally:
     opt_outs: int = 0
     opt_ins: int = 0
     segments: int = 0
+    leaks: int = 0
     texted: set[str] = field(default_factory=set)
     responded: set[str] = field(default_factory=set)
 
@@ -81,6 +85,7 @@ class Tally:
             "opt_outs",
             "opt_ins",
             "segments",
+            "leaks",
         ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.texted |= other.texted
@@ -197,6 +202,7 @@ def _count_outbound(tally: Tally, one: Activity) -> None:
     if _was_sent(one):
         tally.sent += 1
         tally.segments += one.segments
+        tally.leaks += one.leaked
 
 
 def _rate(part: int, whole: int) -> float | None:

@@ -205,7 +205,10 @@ class ChunkRuns:
 
     async def _put_or_merge(self, settlement: Settlement) -> Message:
         stored, is_new = await self._messages.put_new(settlement.settled)
-        return stored if is_new else await self._messages.settle(stored, settlement.step, settlement.carrier_message_id)
+        if is_new:
+            return stored
+        carrier_message_id = settlement.carrier_message_id
+        return await self._messages.settle(stored, settlement.step, carrier_message_id, settlement.trace)
 
     async def _go_on(self, chunk: Chunk) -> Chunk | None:
         done = chunk.position + chunk.group

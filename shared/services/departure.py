@@ -19,7 +19,7 @@ from shared.rules.reasons import Reason
 from shared.rules.states import State, Step
 from shared.services.batches import LEASE
 from shared.services.fence import Fence, Fences
-from shared.services.messages import Message
+from shared.services.messages import UNTRACED, Message, Trace
 from shared.services.pacer import Pacer
 
 # For how long the halves of a refused request may take: well below a worker's lease.
@@ -58,11 +58,12 @@ class Settlement:
     message: Message
     step: Step
     carrier_message_id: str = ""
+    trace: Trace = UNTRACED
 
     @property
     def settled(self) -> Message:
         """Return the message with that step taken."""
-        return self.message.with_step(self.step, self.carrier_message_id)
+        return self.message.with_step(self.step, self.carrier_message_id, self.trace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,8 @@ class Departure:
         fence, may_go = await asyncio.gather(
             self._fences.fresh(fence, sender, recipients), self._pacer.may_go(sender, go_ms)
         )
+        # The pace may have taken longer than a fence is good for.
+        fence = await self._fences.fresh(fence, sender, recipients)
         verdicts = [(claim, self._verdict(claim, fence)) for claim in claims]
         held = Departed([Settlement(claim.message, step) for claim, step in verdicts if step])
         due = [claim for claim, step in verdicts if step is None]
@@ -132,6 +135,7 @@ class Departure:
         return Step(State.SUPPRESSED, now_ms, Reason.OPTED_OUT) if blocked else None
 
     async def _hand_over(self, send: Send, due: Sequence[Claim], fence: Fence, until_ms: int) -> Departed:
+        requested_ms = self._now_ms()
         try:
             results = await self._carrier.send(_request(send, [claim.message for claim in due]))
         except CarrierSilent as error:
@@ -143,7 +147,15 @@ class Departure:
         except (CarrierThrottled, CarrierUnavailable) as error:
             return Departed(not_taken=due, error=error)
         now_ms = self._now_ms()
-        return Departed([_settlement(claim, said, now_ms) for claim, said in zip(due, results, strict=True)])
+        taken = [said.to for said in results if said.accepted]
+        leaked = await self._fences.leaked(fence, due[0].message.sender, taken, requested_ms)
+        fenced_ms = to_ms(fence.read_at) if fence.read_at else 0
+        return Departed(
+            [
+                _settlement(claim, said, now_ms, Trace(fenced_ms, requested_ms, said.to in leaked))
+                for claim, said in zip(due, results, strict=True)
+            ]
+        )
 
     async def _go_apart(self, send: Send, due: Sequence[Claim], fence: Fence, until_ms: int) -> Departed:
         # Newer versions of ACS refuse the whole request for one number that they do not like. Halving finds it, so
@@ -199,8 +211,8 @@ def _request(send: Send, messages: Sequence[Message]) -> SendRequest:
     )
 
 
-def _settlement(claim: Claim, said: SendResult, now_ms: int) -> Settlement:
-    return Settlement(claim.message, _step_of(said, now_ms), said.message_id or "")
+def _settlement(claim: Claim, said: SendResult, now_ms: int, trace: Trace) -> Settlement:
+    return Settlement(claim.message, _step_of(said, now_ms), said.message_id or "", trace)
 
 
 def _step_of(result: SendResult, now_ms: int) -> Step:

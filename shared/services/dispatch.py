@@ -211,11 +211,22 @@ class Dispatch:
         await self._put_back(again, again.next_ms)
 
     async def _record(self, settlements: Sequence[Settlement], traces: Mapping[str, Activity]) -> dict[str, Message]:
+        if any(one.step.reason == Reason.INTERRUPTED for one in settlements):
+            return await self._record_in_turn(settlements)
         steps = [_following(traces[one.message.key.row], Activity.of(one.settled)) for one in settlements]
         writes = (
             self._messages.settle(one.message, one.step, one.carrier_message_id, one.trace) for one in settlements
         )
         settled, _ = await asyncio.gather(asyncio.gather(*writes), self._activity.record(steps))
+        return {message.key.row: message for message in settled}
+
+    async def _record_in_turn(self, settlements: Sequence[Settlement]) -> dict[str, Message]:
+        # Another worker may have been told more: the activity says what the messages say then.
+        writes = (
+            self._messages.settle(one.message, one.step, one.carrier_message_id, one.trace) for one in settlements
+        )
+        settled = await asyncio.gather(*writes)
+        await self._activity.record([Activity.of(message) for message in settled])
         return {message.key.row: message for message in settled}
 
     def _now_ms(self) -> int:

@@ -58,11 +58,8 @@ class Fences:
         if len(recipients) <= _FEW:
             return await self._read_each(sender, recipients)
         snapshot = await self._fresh_snapshot()
-        if snapshot.keys is None:
-            return await self._read_each(sender, recipients)
         read_at = self._clock.now()
-        suspects = snapshot.keys | await self._opt_outs.left_since(snapshot.taken_at)
-        asked = [recipient for recipient in recipients if recipient_key(recipient) in suspects]
+        asked = await self._suspects(snapshot, recipients)
         return Fence((await self._read_each(sender, asked)).blocked, read_at)
 
     async def fresh(self, fence: Fence, sender: str, recipients: Sequence[str]) -> Fence:
@@ -77,6 +74,25 @@ class Fences:
             again = await self.read(sender, recipients)
             fence = Fence(fence.blocked | again.blocked, again.read_at)
         raise StorageUnavailable("Storage is too slow to check opt-outs right before sending. Try again later.")
+
+    async def leaked(self, fence: Fence, sender: str, recipients: Sequence[str], requested_ms: int) -> frozenset[str]:
+        """Return whose opt-out had been recorded when a request behind this fence left.
+
+        It should be nobody but those who opted out in the moment between the fence and the request.
+        """
+        if fence.read_at is None:
+            return frozenset()
+        few = len(recipients) <= _FEW
+        asked = recipients if few else await self._suspects(await self._fresh_snapshot(), recipients)
+        standings = await asyncio.gather(*(self._opt_outs.standing(recipient) for recipient in asked))
+        return frozenset(one.recipient for one in standings if one.blocked_at(sender, requested_ms))
+
+    async def _suspects(self, snapshot: _Snapshot, recipients: Sequence[str]) -> Sequence[str]:
+        """Return those who may have opted out: they were out when the snapshot was taken, or may have left since."""
+        if snapshot.keys is None:
+            return recipients
+        keys = snapshot.keys | await self._opt_outs.left_since(snapshot.taken_at)
+        return [recipient for recipient in recipients if recipient_key(recipient) in keys]
 
     async def _read_each(self, sender: str, recipients: Sequence[str]) -> Fence:
         read_at = self._clock.now()

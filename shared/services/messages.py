@@ -21,6 +21,21 @@ class Direction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """What proves that opt-outs were kept: when they were looked up, and when the last request left (ms; 0 is never).
+
+    `leaked`: the recipient's opt-out had been recorded when the request left.
+    """
+
+    fenced_ms: int = 0
+    requested_ms: int = 0
+    leaked: bool = False
+
+
+UNTRACED = Trace()
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One text to or from one person. `recipient` is the person's number in both directions."""
 
@@ -40,6 +55,7 @@ class Message:
     handled: bool = False
     campaign: str = ""
     home: str = ""
+    trace: Trace = UNTRACED
     etag: str = ""
 
     @property
@@ -66,12 +82,13 @@ class Message:
         """Return why it is there, empty when there is nothing to say."""
         return self.history.current.reason
 
-    def with_step(self, step: Step, carrier_message_id: str = "") -> Message:
+    def with_step(self, step: Step, carrier_message_id: str = "", trace: Trace = UNTRACED) -> Message:
         """Return the message with one more step heard of it."""
         return replace(
             self,
             history=self.history.add(step),
             carrier_message_id=carrier_message_id or self.carrier_message_id,
+            trace=self.trace if trace == UNTRACED else trace,
         )
 
 
@@ -155,18 +172,25 @@ class Messages:
         """Overwrite the message that was read; EntityChanged if somebody else has."""
         return replace(message, etag=await self._table.replace(to_entity(message)))
 
-    async def settle(self, message: Message, step: Step, carrier_message_id: str = "") -> Message:
-        """Add a step to the stored message, whatever else happens to it meanwhile; return the result."""
+    async def settle(
+        self, message: Message, step: Step, carrier_message_id: str = "", trace: Trace = UNTRACED
+    ) -> Message:
+        """Add a step to the stored message, whatever else happens to it meanwhile; return the result.
+
+        That this worker cannot tell what became of it says nothing where another one was told.
+        """
         current: Message | None = message
         while current is not None:
-            settled = current.with_step(step, carrier_message_id)
+            if step.reason == Reason.INTERRUPTED and current.state is not State.SENDING:
+                return current
+            settled = current.with_step(step, carrier_message_id, trace)
             if settled == current:
                 return current
             try:
                 return await self.save(settled)
             except EntityChanged:
                 current = await self.get(message.key)
-        return message.with_step(step, carrier_message_id)
+        return message.with_step(step, carrier_message_id, trace)
 
     async def settle_handled(self, message: Message) -> None:
         """Mark an inbound text as done with, so that its repetitions are dropped."""
@@ -209,8 +233,20 @@ def to_entity(message: Message) -> Entity:
         "handled": message.handled,
         "campaign": message.campaign,
         "home": message.home,
+        "fencedMs": message.trace.fenced_ms,
+        "requestedMs": message.trace.requested_ms,
+        "leaked": message.trace.leaked,
     }
     return Entity(message.key.partition, message.key.row, values, message.etag)
+
+
+def _trace_of(values: Mapping[str, Value]) -> Trace:
+    # Rows of an earlier version have no trace.
+    return Trace(
+        fenced_ms=int(values.get("fencedMs", 0)),
+        requested_ms=int(values.get("requestedMs", 0)),
+        leaked=bool(values.get("leaked", False)),
+    )
 
 
 def from_entity(entity: Entity) -> Message:
@@ -233,5 +269,6 @@ def from_entity(entity: Entity) -> Message:
         handled=bool(values["handled"]),
         campaign=str(values["campaign"]),
         home=str(values["home"]),
+        trace=_trace_of(values),
         etag=entity.etag,
     )

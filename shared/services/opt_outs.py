@@ -45,7 +45,10 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OptOut:
-    """Where a recipient stands in one scope (a sender, or `*` for all), since `at_ms`."""
+    """Where a recipient stands in one scope (a sender, or `*` for all), since `at_ms`.
+
+    `recorded_ms`: when that began to be written here.
+    """
 
     recipient: str
     scope: str
@@ -53,6 +56,7 @@ class OptOut:
     at_ms: int
     source: Source
     keyword: str = ""
+    recorded_ms: int = 0
     etag: str = ""
 
     @property
@@ -114,8 +118,17 @@ class Standing:
         """
         if sender is None:
             return any(self.blocks(scope) for scope in self.by_scope)
+        last = self._last_said(sender)
+        return last is not None and last.consent is Consent.OPTED_OUT
+
+    def blocked_at(self, sender: str, at_ms: int) -> bool:
+        """Tell whether this sender may not text them, and that was recorded here before a time."""
+        last = self._last_said(sender)
+        return last is not None and last.consent is Consent.OPTED_OUT and last.recorded_ms < at_ms
+
+    def _last_said(self, sender: str) -> OptOut | None:
         said = [self.by_scope[scope] for scope in (sender, ALL_SENDERS) if scope in self.by_scope]
-        return bool(said) and max(said, key=lambda entry: entry.order).consent is Consent.OPTED_OUT
+        return max(said, key=lambda entry: entry.order, default=None)
 
     def is_out_of(self, scope: str) -> bool:
         """Tell whether the opt-out of this very scope is in force."""
@@ -159,7 +172,8 @@ class OptOuts:
             if known:
                 return Applied(change, bool(known.values["flipped"]), moved=False)
             standing = await self.standing(change.recipient)
-            moves = _moves(change, standing)
+            recorded_ms = to_ms(self._clock.now())
+            moves = [replace(move, recorded_ms=move.recorded_ms or recorded_ms) for move in _moves(change, standing)]
             subject = change.sender or None
             flipped = standing.blocks(subject) is not standing.after(moves).blocks(subject)
             writes = [_history_write(partition, change, flipped=flipped)]
@@ -233,6 +247,8 @@ def _move(change: Change, scope: str, now: OptOut | None) -> OptOut | None:
     wanted = OptOut(change.recipient, scope, change.consent, change.at_ms, change.source, change.keyword)
     if now is None:
         return wanted
+    if wanted.consent is now.consent:
+        wanted = replace(wanted, recorded_ms=now.recorded_ms)
     if change.overrides and wanted.order <= now.order:
         return replace(wanted, at_ms=now.at_ms + 1, etag=now.etag)
     return replace(wanted, etag=now.etag) if wanted.order > now.order else None
@@ -275,6 +291,7 @@ def _to_entity(entry: OptOut) -> Entity:
         "atMs": entry.at_ms,
         "source": entry.source.value,
         "keyword": entry.keyword,
+        "recordedMs": entry.recorded_ms,
     }
     return Entity(recipient_key(entry.recipient), _scope_row(entry.scope), values, entry.etag)
 
@@ -288,6 +305,7 @@ def _from_entity(entity: Entity) -> OptOut:
         at_ms=int(values["atMs"]),
         source=Source(str(values["source"])),
         keyword=str(values["keyword"]),
+        recorded_ms=int(values.get("recordedMs", 0)),
         etag=entity.etag,
     )
 

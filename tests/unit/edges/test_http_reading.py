@@ -189,6 +189,7 @@ async def test_analytics_are_counted_by_bucket_and_in_all(caller: Caller) -> Non
         "optOuts": 0,
         "optIns": 0,
         "segments": 2,
+        "leaks": 0,
         "recipients": 2,
         "deliveryRate": 0.5,
         "responseRate": 0.0,

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
+from shared.edges.carrier_memory import MemoryCarrier
+from shared.ports.carrier import SendRequest, SendResult
 from shared.rules.errors import CarrierSilent
 from shared.services.analytics import GroupBy, Interval, Report, Tally
+from shared.services.fence import Fence, Fences
 from tests.unit.services.world import ANN, BOB, CAT, SHORT_CODE, TOLL_FREE, World, settings
 
 HOUR = 3_600_000
@@ -149,3 +154,42 @@ async def test_opt_outs_and_opt_ins_are_counted_where_they_took_effect() -> None
     await world.receive("START", ANN, ago_s=0)
     found = await report(world)
     assert [(one.tally.opt_outs, one.tally.opt_ins) for one in found.buckets] == [(1, 0), (0, 1)]
+
+
+async def test_a_text_that_left_after_the_opt_out_was_stored_is_a_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    await world.receive("STOP", person=ANN)
+    world.clock.advance(seconds=1)
+
+    async def blind(fences: Fences, sender: str, recipients: Sequence[str]) -> Fence:
+        return Fence(read_at=world.clock.now())
+
+    monkeypatch.setattr(Fences, "read", blind)
+    await world.send(ANN, BOB)
+    totals = (await report(world)).totals
+    assert (totals.sent, totals.leaks) == (2, 1)
+    # What is heard of it later does not make it undone.
+    await world.services.delivery_reports.receive(world.report(ANN))
+    assert (await report(world)).totals.leaks == 1
+
+
+async def test_an_opt_out_while_the_request_is_under_way_is_no_leak() -> None:
+    carrier = _Carrier()
+    world = carrier.world = World(on_carrier=carrier)
+    await world.send(ANN)
+    totals = (await report(world)).totals
+    assert await world.blocked(ANN)
+    assert (totals.sent, totals.leaks) == (1, 0)
+
+
+class _Carrier(MemoryCarrier):
+    """A carrier that takes its time, in which Ann writes STOP."""
+
+    world: World
+
+    async def send(self, request: SendRequest) -> tuple[SendResult, ...]:
+        """Take the request, slowly."""
+        self.world.clock.advance(milliseconds=100)
+        await self.world.receive("STOP", person=ANN, ago_s=0)
+        self.world.clock.advance(milliseconds=100)
+        return await super().send(request)
