@@ -54,6 +54,8 @@ class FaultProxy:
 
     calls: list[str] = field(default_factory=list)
     died: asyncio.Event = field(default_factory=asyncio.Event)
+    # Calls whose path has this in it are broken, whatever the plan; empty for none.
+    broken: str = ""
     _plan: Plan | None = None
     _over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -72,11 +74,13 @@ class FaultProxy:
     async def handle(self, request: web.Request, name: str, upstream: str, http: aiohttp.ClientSession) -> web.Response:
         """Pass one call on, or break it."""
         self.calls.append(f"{request.method} {name} {request.path.rpartition('/')[2].partition('(')[0]}")
+        if self.broken and self.broken in request.path:
+            return drop_connection(request)
         plan = self._plan
         strikes = plan is not None and self._strikes(plan, len(self.calls))
         if plan and strikes and plan.moment is Moment.BEFORE:
             return await self._break(plan, request)
-        answer = await _forward(request, upstream, http)
+        answer = await forward(request, upstream, http)
         return await self._break(plan, request) if plan and strikes else answer
 
     def _strikes(self, plan: Plan, number: int) -> bool:
@@ -90,8 +94,10 @@ class FaultProxy:
 
 
 @asynccontextmanager
-async def doors(proxy: FaultProxy, upstreams: Mapping[str, str]) -> AsyncIterator[dict[str, str]]:
-    """Open one door for each upstream (a name and a base URL) and give their base URLs by name."""
+async def doors(
+    proxy: FaultProxy, upstreams: Mapping[str, str], ports: Mapping[str, int] | None = None
+) -> AsyncIterator[dict[str, str]]:
+    """Open one door for each upstream (a name and a base URL), at its port if one is given; give their base URLs."""
     http = aiohttp.ClientSession(auto_decompress=False, connector=aiohttp.TCPConnector(limit=0))
     runners: list[web.AppRunner] = []
     opened: dict[str, str] = {}
@@ -100,7 +106,7 @@ async def doors(proxy: FaultProxy, upstreams: Mapping[str, str]) -> AsyncIterato
             runner = web.AppRunner(_app(proxy, name, upstream, http), access_log=None, shutdown_timeout=0.1)
             await runner.setup()
             runners.append(runner)
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            await web.TCPSite(runner, "127.0.0.1", (ports or {}).get(name, 0)).start()
             opened[name] = f"http://127.0.0.1:{runner.addresses[0][1]}"
         yield opened
     finally:
@@ -120,7 +126,8 @@ def _app(proxy: FaultProxy, name: str, upstream: str, http: aiohttp.ClientSessio
     return app
 
 
-async def _forward(request: web.Request, upstream: str, http: aiohttp.ClientSession) -> web.Response:
+async def forward(request: web.Request, upstream: str, http: aiohttp.ClientSession) -> web.Response:
+    """Pass a call on as it is and give the answer."""
     url = URL(f"{upstream}{request.raw_path}", encoded=True)
     headers = {name: value for name, value in request.headers.items() if name.lower() not in _OF_THE_CONNECTION}
     async with http.request(

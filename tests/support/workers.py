@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -25,8 +24,21 @@ from tests.support.waiting import eventually, wait_until
 Json = dict[str, Any]
 
 SENDER = "+18005550100"
+OTHER_SENDER = "12345"
 # So high that the machine is the limit, not the sender.
 _PER_MINUTE = 1_000_000
+_SETTINGS = {
+    "SMS_SENDERS": json.dumps(
+        [
+            {"sender": SENDER, "type": "tollFree", "perMinute": _PER_MINUTE},
+            {"sender": OTHER_SENDER, "type": "shortCode", "perMinute": _PER_MINUTE},
+        ]
+    ),
+    "SMS_DEFAULT_SENDER": SENDER,
+    "SMS_QUIET_HOURS": '{"*":"00:00-24:00"}',
+    # The relay has tests of its own, and would cost each event a call more.
+    "SMS_RELAY_TOPIC_ENDPOINT": "",
+}
 _START_SECONDS = 60
 
 
@@ -90,15 +102,41 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path, *, workers: int = 2, per_minute: int = _PER_MINUTE, **settings: str) -> Iterator[Stage]:
-    """Start all parts and end them; `settings` are environment variables of the workers."""
+def stage(
+    folder: Path,
+    *,
+    workers: int = 2,
+    carrier_door: int | None = None,
+    table_door: int | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Stage]:
+    """Start all parts and end them.
+
+    Args:
+        folder: for storage and logs.
+        workers: how many functions hosts there are; the carrier tells the first of its events.
+        carrier_door: the port at which the workers find the carrier, if not at its own.
+        table_door: the same for the tables of the storage.
+        settings: environment variables of the workers.
+    """
     azurite = start_azurite(folder / "azurite")
     hosts: list[Worker] = []
     try:
         first = free_ports(workers + 1)
         with running_carrier(folder, first, f"http://{LOOPBACK}:{first + 1}") as carrier_url:
             overview = get_json(f"{carrier_url}/_carrier") or {}
-            environment = _environment(azurite, overview, per_minute, settings)
+            acs, storage = str(overview["connectionString"]), azurite.connection_string
+            if carrier_door is not None:
+                acs = acs.replace(carrier_url, f"http://{LOOPBACK}:{carrier_door}")
+            if table_door is not None:
+                storage = storage.replace(f":{azurite.ports.table}/", f":{table_door}/")
+            environment = {
+                **host_environment(azurite.ports, overview),
+                **_SETTINGS,
+                "ACS_CONNECTION_STRING": acs,
+                "AzureWebJobsStorage": storage,
+                **(settings or {}),
+            }
             hosts += [Worker(f"worker{n}", first + 1 + n, environment, folder) for n in range(workers)]
             for host in hosts:
                 host.start()
@@ -110,20 +148,6 @@ def stage(folder: Path, *, workers: int = 2, per_minute: int = _PER_MINUTE, **se
         for host in hosts:
             host.stop()
         azurite.stop()
-
-
-def _environment(
-    azurite: Azurite, carrier: Mapping[str, Any], per_minute: int, settings: Mapping[str, str]
-) -> dict[str, str]:
-    senders = [{"sender": SENDER, "type": "tollFree", "perMinute": per_minute}]
-    wanted = {
-        "SMS_SENDERS": json.dumps(senders),
-        "SMS_DEFAULT_SENDER": SENDER,
-        "SMS_QUIET_HOURS": '{"*":"00:00-24:00"}',
-        "PATH": os.environ.get("PATH", ""),
-        **settings,
-    }
-    return {**host_environment(azurite.ports, carrier), **wanted}
 
 
 def _is_subscribed(carrier_url: str) -> bool:
@@ -192,10 +216,11 @@ class Api:
                 problem = error
         raise problem
 
-    async def start_campaign(self, numbers: Sequence[str], text: str, key: str, **fields: object) -> str:
-        """Start a campaign, however often that takes, and give its id."""
-        recipients = [{"to": number} for number in numbers]
-        body = {"name": "fault test", "text": text, "recipients": recipients, **fields}
+    async def start_campaign(
+        self, recipients: Sequence[Mapping[str, object]], text: str, key: str, **fields: object
+    ) -> str:
+        """Start a campaign, however often that takes, and give its id; recipients are as the API takes them."""
+        body = {"name": "fault test", "text": text, "recipients": list(recipients), **fields}
 
         async def ask() -> str | None:
             with suppress(aiohttp.ClientError, TimeoutError):
@@ -211,6 +236,17 @@ class Api:
             status, answer = await self.ask("GET", f"campaigns/{campaign_id}")
             return answer if status == 200 else {}
         return {}
+
+    async def recipients(self, campaign_id: str) -> list[Json]:
+        """Give every recipient of a campaign and where they are."""
+        found: list[Json] = []
+        path = f"campaigns/{campaign_id}/recipients?maxpagesize=1000"
+        while path:
+            status, answer = await self.ask("GET", path)
+            assert status == 200, answer
+            found += answer["value"]
+            path = str(answer.get("nextLink", "")).partition("/api/")[2]
+        return found
 
 
 @asynccontextmanager
