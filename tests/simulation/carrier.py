@@ -77,7 +77,7 @@ class WorkerCarrier:
         sky, weather = self._wire.sky, self._wire.sky.now
         self._line.judge.leaves(request, self._clock.now(), READS.get())
         await asyncio.sleep(sky.little(_FLIGHT_S))
-        self._refuse(request)
+        self._refuse()
         if sky.strikes(weather.dies * 20, "died as it sent"):
             self._lose_in_flight(request)
             self._wire.kill("carrier")
@@ -92,11 +92,10 @@ class WorkerCarrier:
     async def probe(self) -> None:
         """Return: it always answers this."""
 
-    def _refuse(self, request: SendRequest) -> None:
+    def _refuse(self) -> None:
         sky = self._wire.sky
         if sky.strikes(sky.now.throttled, "429"):
             wait_s = sky.random.choice((None, 1, 5, 20, 60))
-            self._line.judge.throttles(request, wait_s)
             raise CarrierThrottled("The simulated carrier wants less.", retry_after_s=wait_s)
         if sky.strikes(sky.now.unavailable, "503"):
             wait_s = sky.random.choice((None, None, 10))

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from shared.edges.carrier_memory import SentText
 from shared.ports.carrier import SendRequest
 from shared.ports.tables import Entity
-from shared.rules.ids import MessageKey, Send, block_id, recipient_key, to_ms
+from shared.rules.ids import MessageKey, Send, block_id, digest, recipient_key, to_ms
 from shared.rules.states import WAITING, History, State, Step
 from shared.services.campaigns import CHUNKS_PER_BLOCK
 from tests.simulation.loop import VirtualLoop
@@ -28,10 +28,8 @@ from tests.simulation.ports import Reads
 _OPEN = WAITING | {State.SENDING}
 _READ_BEFORE_S = 1.0
 _WINDOW_S = 60.0
-# Calls that were under way when the 429 came, and the time that it takes until all workers can know.
-_HEARD_AFTER_S = 2.5
-# Clocks are read in whole milliseconds.
-_TICK_S = 0.002
+# How long before a request leaves its worker may have looked whether the sender is slowed.
+_LOOKED_BEFORE_S = 1.5
 
 
 class Broken(AssertionError):
@@ -71,12 +69,18 @@ class Judge:
     _blocked_since: dict[tuple[str, str], float] = field(default_factory=dict)
     _windows: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
     _in_window: Counter[str] = field(default_factory=Counter)
-    _slowed: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _slowed: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
+    _pace_keys: dict[str, str] = field(default_factory=dict)
     _in_batches: set[str] = field(default_factory=set)
     _addressees: dict[tuple[str, str], Sequence[Sequence[object]]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for sender in self.limits:
+            self._pace_keys[digest("pace", sender if sender[-1].isdigit() else "alphanumeric")] = sender
+
     def leaves(self, request: SendRequest, worker_now: datetime, reads: Reads) -> None:
         """Check a request at the moment at which it leaves a worker (I1, I4, I5)."""
+        self._check_slowing(request, worker_now)
         self._check_pace(request)
         plan = self.plans.get(token_of(request.text), Plan())
         if plan.not_after_ms and to_ms(worker_now) > plan.not_after_ms:
@@ -87,11 +91,15 @@ class Judge:
         if request.text != STOP_REPLY:
             self._check_fence(request, reads)
 
+    def _check_slowing(self, request: SendRequest, worker_now: datetime) -> None:
+        for recorded, until_ms in self._slowed.get(request.sender, ()):
+            early_s = (until_ms - to_ms(worker_now)) / 1000 - self.spread_s
+            if early_s > 0 and recorded + _LOOKED_BEFORE_S < self.loop.time():
+                raise Broken(f"I4: a request left {early_s:.1f} s before the Retry-After that was recorded")
+        self.checks["I4 requests after Retry-After"] += 1
+
     def _check_pace(self, request: SendRequest) -> None:
         now, key, units = self.loop.time(), request.sender, len(request.addressees)
-        heard, until = self._slowed.get(key, (0.0, 0.0))
-        if heard < now < until - self.spread_s - _TICK_S:
-            raise Broken(f"I4: a request left {until - now:.1f} s before Retry-After was over")
         window = self._windows.setdefault(key, deque())
         while window and window[0][0] <= now - _WINDOW_S + self.spread_s:
             self._in_window[key] -= window.popleft()[1]
@@ -120,18 +128,6 @@ class Judge:
                 raise Broken(f"I1: a request left for somebody who opted out {read - since:.2f} s before the fence")
         self.checks["I1 recipients behind the fence"] += len(request.addressees)
 
-    def throttles(self, request: SendRequest, retry_after_s: int | None) -> None:
-        """Hear that the carrier answers 429."""
-        now = self.loop.time()
-        heard, until = self._slowed.get(request.sender, (0.0, 0.0))
-        if retry_after_s and now + retry_after_s > until:
-            # Who was told may die before anybody else is.
-            self._slowed[request.sender] = (max(heard, now + _HEARD_AFTER_S), now + retry_after_s)
-
-    def forget_slowing(self) -> None:
-        """Do not hold workers to a Retry-After that nobody lived to write down, or could not."""
-        self._slowed.clear()
-
     def accepts(self, text: SentText) -> None:
         """Check a text that the carrier has taken: it is the only one of its kind (I2)."""
         logical = (token_of(text.text) or text.tag, text.to)
@@ -154,12 +150,21 @@ class Judge:
                 self._message_wrote(old, new)
             case "Activity" if new:
                 self._activity_wrote(old, new)
+            case "Paces" if new:
+                self._pace_wrote(new)
             case "Batches" if new and not old:
                 self._in_batches.update(key.row for key in _keys_of(new))
             case "Batches" if old and not new:
                 self._batch_closed(old)
             case "Campaigns" if new and new.row.startswith("chunk."):
                 self._chunk_wrote(old, new)
+
+    def _pace_wrote(self, new: Entity) -> None:
+        sender = self._pace_keys[new.partition]
+        until_ms: int = json.loads(str(new.values["pace"]))[1]
+        known = self._slowed.setdefault(sender, deque(maxlen=8))
+        if until_ms and until_ms not in [until for _, until in known]:
+            known.append((self.loop.time(), until_ms))
 
     def _opt_out_wrote(self, new: Entity) -> None:
         if not new.row.startswith("scope."):

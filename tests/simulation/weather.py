@@ -37,7 +37,7 @@ CALM = Weather(event_late=0.02, event_twice=0.02)
 USUAL = Weather(
     storage_fails=0.002,
     storage_slow=0.001,
-    dies=0.00006,
+    dies=0.0002,
     throttled=0.01,
     unavailable=0.01,
     silent=0.01,

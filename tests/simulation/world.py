@@ -157,7 +157,6 @@ class World:
         """End all faults; only events may still come late and twice."""
         self._calm = True
         self.sky.now = CALM
-        self.judge.forget_slowing()
 
     def is_at_rest(self) -> bool:
         """Return whether nothing is under way outside the store."""
