@@ -143,6 +143,7 @@ async def test_failure_is_listed_and_sent_again(people: People) -> None:
     [result] = (await people.ask("POST", "messages", body, headers=headers)).body["value"]
     hour_ms = to_ms(at.replace(minute=0, second=0, microsecond=0))
     work = json.dumps({"batchPartition": f"{hour_ms:014d}", "batchRow": str(send_id("caller:failing"))})
+    await _lose_all(people.stack, "sms-sends")
     await _fail(people.stack, "sms-sends", work)
     await _fail(people.stack, "sms-campaigns", "not a name of work")
 
@@ -212,11 +213,15 @@ async def _failures(people: People, count: int) -> list[Json] | None:
     return found if len(found) == count else None
 
 
-async def _fail(stack: RunningStack, queue: str, body: str) -> None:
-    """Take all work out of a queue, and put this into its poison queue, as the host does after five tries."""
+async def _lose_all(stack: RunningStack, queue: str) -> None:
+    """Take all work out of a queue."""
     connection = stack.storage.connection_string
     async with QueueClient.from_connection_string(connection, queue, api_version=API_VERSION) as client:
         await client.clear_messages()
-    queues = open_queues(connection)
+
+
+async def _fail(stack: RunningStack, queue: str, body: str) -> None:
+    """Put a message into the poison queue of a queue, as the host does after five tries."""
+    queues = open_queues(stack.storage.connection_string)
     await queues.queue(f"{queue}-poison").put(body)
     await queues.close()
