@@ -69,15 +69,11 @@ class AcsCarrier:
             CarrierUnavailable: it was refused with 503, did not connect, or the sign-in failed.
             CarrierSilent: it may have been taken, and there is no whole answer.
         """
-        with attempt(request) as current:
-            try:
-                items = await self._call(request)
-            except Exception as error:  # noqa: BLE001 - once it has left, whatever the SDK raises means "may be sent"
-                raise self._outcome(current, error) from None
-        answer = results(request, items)
-        if answer is None:
-            raise silent()
-        return answer
+        outcome = await self._try(request)
+        # Raised here, outside the SDK's own error, whose text may quote what was sent.
+        if isinstance(outcome, SmsError):
+            raise outcome
+        return outcome
 
     async def probe(self) -> None:
         """Return if ACS answers at all, be it with a refusal; CarrierUnavailable if not."""
@@ -98,6 +94,14 @@ class AcsCarrier:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+    async def _try(self, request: SendRequest) -> tuple[SendResult, ...] | SmsError:
+        with attempt(request) as current:
+            try:
+                items = await self._call(request)
+            except Exception as error:  # noqa: BLE001 - once it has left, whatever the SDK raises means "may be sent"
+                return self._outcome(current, error)
+        return results(request, items) or silent()
 
     async def _call(self, request: SendRequest) -> list[Any]:
         answer: list[Any] = await self._client.send(

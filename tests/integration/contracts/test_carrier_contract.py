@@ -25,7 +25,6 @@ from tests.integration.contracts.acs_server import (
 
 ADA = "+14255550101"
 BEN = "+14255550102"
-TRIES = 3
 
 
 class Bench(Protocol):
@@ -108,10 +107,10 @@ class AcsBench:
         self.server.script.append(status(429, Retry_After=str(seconds)))
 
     def be_unavailable(self) -> None:
-        self.server.script.extend([status(503)] * TRIES)
+        self.server.script.append(status(503))
 
     def be_silent(self) -> None:
-        self.server.script.extend([dropped(takes=True)] * TRIES)
+        self.server.script.append(dropped(takes=True))
 
     def reject(self, to: str, http_status: int) -> None:
         self.server.rejections[to] = deque([http_status])

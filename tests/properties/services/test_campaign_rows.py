@@ -14,9 +14,10 @@ from shared.services.campaign_rows import (
     PreparedRecipient,
     Row,
     RowError,
+    check_rows,
     number_rows,
-    prepare,
     read_csv,
+    sort_out,
 )
 
 names = st.from_regex(r"\w{1,8}", fullmatch=True).filter(
@@ -92,7 +93,7 @@ def _number(row: Row | RowError | str) -> int:
 def test_each_row_is_a_recipient_a_duplicate_or_an_error(
     recipients: list[tuple[str, dict[str, str]]], template: str
 ) -> None:
-    prepared = prepare(number_rows(recipients), template, None)
+    prepared = sort_out(check_rows(number_rows(recipients), template, None))
 
     rows = [one.row for part in (prepared.recipients, prepared.duplicates, prepared.errors) for one in part]
     assert sorted(rows) == list(range(1, len(recipients) + 1))
