@@ -183,7 +183,7 @@ class ChunkRuns:
         if isinstance(error, Overtaken):
             return again
         wait_s = error.retry_after_s if error.retry_after_s is not None else _pause_s(chunk)
-        if isinstance(error, CarrierThrottled):
+        if isinstance(error, CarrierThrottled) and error.retry_after_s is None:
             await self._pacer.slow_down(campaign.sender, wait_s)
         until_ms = self._now_ms() + wait_s * 1000
         return await self._rest(campaign, replace(again, round=chunk.round + 1, not_before_ms=until_ms), until_ms)

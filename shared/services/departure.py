@@ -144,7 +144,12 @@ class Departure:
             if error.target == "recipients":
                 return await self._go_apart(send, due, fence, until_ms)
             return Departed(not_taken=due, error=error)
-        except (CarrierThrottled, CarrierUnavailable) as error:
+        except CarrierThrottled as error:
+            # At once, before anything is written of these texts: others are about to send.
+            if error.retry_after_s is not None:
+                await self._pacer.slow_down(due[0].message.sender, error.retry_after_s)
+            return Departed(not_taken=due, error=error)
+        except CarrierUnavailable as error:
             return Departed(not_taken=due, error=error)
         now_ms = self._now_ms()
         taken = [said.to for said in results if said.accepted]

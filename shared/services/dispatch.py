@@ -202,7 +202,7 @@ class Dispatch:
 
     async def _wait(self, batch: Batch, error: SmsError) -> None:
         wait_s = error.retry_after_s if error.retry_after_s is not None else _pause_s(batch)
-        if isinstance(error, CarrierThrottled):
+        if isinstance(error, CarrierThrottled) and error.retry_after_s is None:
             await self._pacer.slow_down(batch.sender, wait_s)
         # A moment that was reserved and is still to come is kept.
         go_ms = batch.go_ms if isinstance(error, Overtaken) and batch.go_ms > self._now_ms() else 0
