@@ -7,6 +7,7 @@ thousand small writes, not a hundred thousand. Messages get rows of their own wh
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,8 +15,8 @@ from datetime import timedelta
 from enum import StrEnum
 
 from shared.ports.clock import Clock
-from shared.ports.tables import Entity, EntityChanged, Range, Table, Value, Write, scan
-from shared.rules.errors import NotFound
+from shared.ports.tables import Entity, EntityChanged, EntityExists, Range, Table, Value, Write, scan
+from shared.rules.errors import NotFound, StorageUnavailable
 from shared.rules.ids import Send, block_id, newest_first, to_ms
 from shared.rules.pacing import Rate, group_size
 from shared.services.campaign_rows import PreparedRecipient, RowError
@@ -23,6 +24,8 @@ from shared.services.campaign_rows import PreparedRecipient, RowError
 LEASE = timedelta(seconds=120)
 CHUNKS_PER_BLOCK = 10
 _ACTIVE_MS = 5 * 60_000
+# Well below the lease of the request that starts a campaign.
+_STORED_WITHIN = timedelta(seconds=60)
 _TRANSACTION_LIMIT = 100
 _TRANSACTION_CHARACTERS = 1_000_000
 _CAMPAIGN = "campaign"
@@ -111,7 +114,12 @@ class Campaigns:
         """Store a campaign with its recipients; it is there only when all of it is.
 
         The last write is the campaign itself, so that a half-written one is never seen, and never sent.
+
+        Raises:
+            StorageUnavailable: also when it takes so long that another worker may have begun anew, and begun to send:
+                from then on, no write of this one may undo the other's.
         """
+        until = self._clock.now() + _STORED_WITHIN
         writes = [
             Write("upsert", entity)
             for number, addressees in enumerate(chunks)
@@ -122,10 +130,13 @@ class Campaigns:
         ]
         writes += [Write("upsert", entity) for entity in _problem_entities(campaign.id, problems)]
         for transaction in _transactions(writes):
+            if self._clock.now() > until:
+                raise StorageUnavailable("Storage is too slow for this campaign now. Try again later.")
             await self._table.transact(transaction)
         await self._table.upsert(Entity(_RUNNING, campaign.id))
         await self._table.upsert(Entity(_INDEX, _index_row(campaign), {"campaign": campaign.id}))
-        await self._table.upsert(_campaign_entity(campaign))
+        with contextlib.suppress(EntityExists):
+            await self._table.insert(_campaign_entity(campaign))
 
     async def find(self, campaign_id: str) -> Campaign | None:
         """Return a campaign, None if there is none."""
