@@ -74,7 +74,7 @@ async def test_trouble_loses_and_doubles_nothing(tmp_path: Path, seed: int, say:
     assert books.states == {"delivered": books.expected}
     assert all(texts[_single(place)] == 1 for place in range(len(singles)))
     same, of_sender = too_early(storm.calls, _RETRY_AFTER_S, _UNDER_WAY_S)
-    assert (same, of_sender) == (0, 0)
+    assert (same, of_sender) == ([], [])
     weather = Counter(call.weather.value for call in storm.calls)
     assert all(weather[kind.value] for kind in (*_KINDS, Weather.THROTTLED))
     say(f"{books}; {len(singles)} single sends; no call before Retry-After; {dict(weather)}")

@@ -20,6 +20,8 @@ class Azurite:
 
     folder: Path
     ports: StoragePorts = field(default_factory=lambda: StoragePorts(free_ports(3)))
+    # For much data that need not outlive a stop: writing it to disk slows the emulator.
+    in_memory: bool = False
     _child: processes.Child | None = None
 
     @property
@@ -30,7 +32,7 @@ class Azurite:
     def start(self) -> None:
         """Start it and wait until blob, queue and table answer; nothing when it runs already."""
         if self._child is None:
-            command = azurite.command(self.ports, self.folder / "data")
+            command = azurite.command(self.ports, None if self.in_memory else self.folder / "data")
             self._child = processes.start("azurite", command, self.folder / "azurite.log", node_environment())
         child = self._child
         wait_until(lambda: self.ports.answer() or not child.is_running, within_seconds=60)
@@ -44,10 +46,10 @@ class Azurite:
             self._child = None
 
 
-def start_azurite(folder: Path) -> Azurite:
+def start_azurite(folder: Path, *, in_memory: bool = False) -> Azurite:
     """Start one on free ports; tries other ports when another program took them in between."""
     for attempt in range(_ATTEMPTS):
-        server = Azurite(folder)
+        server = Azurite(folder, in_memory=in_memory)
         try:
             server.start()
         except AssertionError:

@@ -113,22 +113,20 @@ async def _half(request: web.Request, answer: web.Response) -> web.StreamRespons
     return part
 
 
-def too_early(calls: Sequence[StormCall], retry_after_s: float, under_way_s: float) -> tuple[int, int]:
-    """Count the calls that came too early after a 429: of the same text, and of its sender.
+def too_early(calls: Sequence[StormCall], retry_after_s: float, under_way_s: float) -> tuple[list[float], list[float]]:
+    """Give the calls that came too early after a 429, as seconds after it: those of the same text, those of its sender.
 
     Of the sender, those count that came later than `under_way_s` after the answer: others were under way already.
     """
-    in_order = sorted(calls, key=lambda call: call.began)
     free_ids: dict[str, float] = {}
-    pauses: list[tuple[str, float, float]] = []
-    same = of_sender = 0
-    for call in in_order:
-        same += any(free_ids.get(one, 0) > call.began for one in call.ids)
-        of_sender += any(
-            sender == call.sender and ended + under_way_s < call.began < until for sender, ended, until in pauses
-        )
+    pauses: dict[str, list[float]] = {}
+    same: list[float] = []
+    of_sender: list[float] = []
+    for call in sorted(calls, key=lambda one: one.began):
+        same += [call.began - free_ids[one] for one in call.ids if call.began - free_ids.get(one, 0) < retry_after_s]
+        after = [call.began - ended for ended in pauses.get(call.sender, ())]
+        of_sender += [late for late in after if under_way_s < late < retry_after_s]
         if call.weather is Weather.THROTTLED:
-            until = call.ended + retry_after_s
-            pauses.append((call.sender, call.ended, until))
-            free_ids |= dict.fromkeys(call.ids, until)
+            pauses.setdefault(call.sender, []).append(call.ended)
+            free_ids |= dict.fromkeys(call.ids, call.ended)
     return same, of_sender

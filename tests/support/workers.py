@@ -108,6 +108,7 @@ def stage(
     workers: int = 2,
     carrier_door: int | None = None,
     table_door: int | None = None,
+    in_memory: bool = False,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[Stage]:
     """Start all parts and end them.
@@ -117,9 +118,10 @@ def stage(
         workers: how many functions hosts there are; the carrier tells the first of its events.
         carrier_door: the port at which the workers find the carrier, if not at its own.
         table_door: the same for the tables of the storage.
+        in_memory: keep the storage's data in memory, for tests that write much and do not stop it.
         settings: environment variables of the workers.
     """
-    azurite = start_azurite(folder / "azurite")
+    azurite = start_azurite(folder / "azurite", in_memory=in_memory)
     hosts: list[Worker] = []
     try:
         first = free_ports(workers + 1)
