@@ -16,27 +16,36 @@ from shared.rules.reasons import Reason
 
 _SHARED = Path(__file__).resolve().parent.parent / "shared"
 
-# An event handler raises these, or they are dealt with inside: no HTTP endpoint answers with them.
-_NOT_OVER_HTTP = frozenset({"RelayUnavailable", "CarrierSilent"})
+# A trigger raises these, or they are dealt with inside: no HTTP endpoint answers with them.
+_NOT_OVER_HTTP = frozenset({"RelayUnavailable", "CarrierSilent", "InvalidQueueMessage"})
 
 _IN_WORDS: Mapping[str, str] = {
+    "CampaignNotFound": "There is no campaign with this id.",
     "ConversationNotFound": "There is no conversation with this id.",
+    "CountryNotAllowed": "The row's country is not in `SMS_COUNTRIES`.",
     "EmptyBody": "The body is empty, or was sent in chunks: send it with a Content-Length.",
+    "EmptyText": "The row's text is empty once its placeholders are filled.",
+    "FailureNotFound": "There is no failure with this id.",
     "IdempotencyKeyReused": "This idempotency key was used for another request: use a new key for each request.",
     "InvalidCsv": "The file is not CSV, its first line is wrong, or rows are wrong. The details name the lines. "
     "Nothing of the file was taken.",
     "InvalidEncoding": "The body is not UTF-8.",
+    "InvalidForm": "The body is not a form of two parts, the options as application/json and the file as text/csv.",
     "InvalidJson": "The body is not valid JSON.",
     "InvalidRow": "In a row of a file, `since` is not a time with a zone or is to come, `source` is none of the known, "
     "or there are more cells than the first line names.",
     "InvalidTimeRange": "`to` is not after `from`, or the range is too long for the interval.",
     "InvalidValue": "A field or a query parameter has a value that it cannot have; the message says which it can.",
+    "MessageHasGone": "The message has gone, or has ended otherwise: it cannot be canceled.",
     "MessageNotFound": "There is no message with this id.",
     "MissingField": "A field or a query parameter is missing; `target` names it.",
+    "NotAfterTooEarly": "`notAfter` is not later than `sendAt`, or not later than now.",
     "RequestInProgress": "The first request with this idempotency key is still running: repeat it a little later.",
+    "TextTooLong": "The row's text is too long once its placeholders are filled. Counted are UTF-16 units.",
     "TooFew": "A list is empty.",
     "TooLong": "A text is too long. Counted are UTF-16 units: an emoji counts as two.",
     "TooMany": "A list has too many entries.",
+    "TooManyCells": "The row of a file has a cell without a column: put a cell that has the delimiter in it in quotes.",
     "TooShort": "A text is empty.",
     "UnknownField": "The request has a field or a query parameter that this endpoint does not know.",
     "UnknownSender": "`from` is not one of this app's senders.",
@@ -46,7 +55,7 @@ _IN_WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """One code: its HTTP status (empty: only in details), whether a repeat may help, and what it says."""
+    """One code: its HTTP status (empty: only in details or of rows), whether a repeat may help, and what it says."""
 
     code: str
     status: str
@@ -65,7 +74,7 @@ class _Raised:
 
 def error_codes() -> list[ErrorCode]:
     """Return all codes, by name; KeyError for a code in the code that is not explained here."""
-    found = {one.code: one for one in (*_of_classes(), *_of_places(), *_of_fields(), *_of_numbers())}
+    found = {one.code: one for one in (*_of_classes(), *_of_places(), *_of_fields(), *_of_numbers(), *_of_rows())}
     return [found[code] for code in sorted(found)]
 
 
@@ -84,7 +93,7 @@ def _of_classes() -> Iterator[ErrorCode]:
 
 def _of_places() -> Iterator[ErrorCode]:
     for one in _raised():
-        if one.code:
+        if one.code and one.code not in _NOT_OVER_HTTP:
             repeat = _yes(one.says_when or not one.kind.permanent)
             yield ErrorCode(one.code, str(one.kind.http_status), repeat, _IN_WORDS[one.code])
 
@@ -96,6 +105,15 @@ def _of_fields() -> Iterator[ErrorCode]:
     yield ErrorCode("InvalidRow", "", "", _IN_WORDS["InvalidRow"])
 
 
+def _of_rows() -> Iterator[ErrorCode]:
+    """Yield what may be wrong with a row of a campaign, where the row itself says it."""
+    for call in _calls():
+        if isinstance(call.func, ast.Name) and call.func.id == "RowError" and len(call.args) > 1:
+            code = call.args[1]
+            if isinstance(code, ast.Constant):
+                yield ErrorCode(str(code.value), "", "", _IN_WORDS[str(code.value)])
+
+
 def _of_numbers() -> Iterator[ErrorCode]:
     for problem, message in phone_numbers._MESSAGES.items():  # noqa: SLF001 - documents them
         if problem is not NumberProblem.INVALID_SENDER:
@@ -105,13 +123,16 @@ def _of_numbers() -> Iterator[ErrorCode]:
 @cache
 def _raised() -> tuple[_Raised, ...]:
     kinds = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, SmsError)}
-    calls = [node for _, tree in _modules() for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return tuple(
         _Raised(kinds[call.func.id], code, "retry_after_s" in {word.arg for word in call.keywords})
-        for call in calls
+        for call in _calls()
         if isinstance(call.func, ast.Name) and call.func.id in kinds
         for code in _codes_of(call)
     )
+
+
+def _calls() -> list[ast.Call]:
+    return [node for _, tree in _modules() for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
 def _codes_of(call: ast.Call) -> list[str | None]:

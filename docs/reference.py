@@ -78,6 +78,25 @@ def settings_page() -> str:
         `optOuts` says who answers STOP and START, `carrier` or `app`. Left out, it is `carrier` for `tollFree` and
         `app` for all others. Whoever answers, the app records the opt-out. An alphanumeric sender cannot be answered,
         so the app never sends it a keyword reply.
+
+        `perMinute` (100 to 1,000,000) is how many texts the sender may send in any minute, if Azure has raised its
+        limit for you. Left out, it is 200 for `tollFree`, `10dlc` and `mobile`, 6,000 for `shortCode` and 600 for
+        `alphanumeric`; alphanumeric senders share one limit.
+
+        ## Quiet hours, countries and prices
+
+        These three are for campaigns. Countries are two capital letters (ISO 3166), `*` is every other one. For
+        example:
+
+        ```
+        SMS_QUIET_HOURS={"*": "09:00-20:00", "FR": "10:00-20:00"}
+        SMS_COUNTRIES=US,CA,FR
+        SMS_PRICES={"US": "0.0079", "*": "0.05"}
+        ```
+
+        `SMS_QUIET_HOURS` are the hours in which campaigns may be sent, by the clock of the recipient's place. Where a
+        number may be in several time zones, the hour must be allowed in all of them. Single requests, one-time codes
+        and answers to keywords are sent at any hour.
         """,
     )
 
@@ -97,8 +116,8 @@ def error_codes_page() -> str:
         ## Error codes
 
         In the body at `error.code` and in the header `x-ms-error-code`; where several things are wrong, also at
-        `error.details[].code`. A code without a status occurs in details only. "Repeat" tells whether the same
-        request may succeed later.
+        `error.details[].code`. A code without a status occurs in details, or with a row of a campaign. "Repeat"
+        tells whether the same request may succeed later.
         """,
         _table(("Code", "Status", "Repeat", "What it says"), errors),
         """

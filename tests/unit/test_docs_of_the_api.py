@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from devtools.paths import ROOT
 from docs import reference
-from shared.edges import api_models
+from shared.edges import api_campaigns, api_models
 from shared.edges.http_errors import error_body
 from shared.rules.errors import ErrorDetail, SmsError
 from tests.support.pages import DOCS, json_blocks, sections
@@ -30,7 +30,12 @@ import json, function_app
 print(json.dumps([
     dict(
         heading=f"{one.method} /api/{one.route}",
-        query=[field.alias or name for name, field in one.query.model_fields.items()],
+        query=[
+            field.alias or name
+            for model in (one.query, one.options)
+            if model
+            for name, field in model.model_fields.items()
+        ],
         body=one.body and one.body.__name__,
         answers=one.answers.__name__,
     )
@@ -125,7 +130,8 @@ def test_example_is_what_the_models_take_and_give(example: Example) -> None:
 
 
 def _model(name: str | None) -> type[BaseModel]:
-    model: type[BaseModel] = getattr(api_models, str(name))
+    modules = (api_models, api_campaigns)
+    model: type[BaseModel] = next(getattr(module, str(name)) for module in modules if hasattr(module, str(name)))
     return model
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -13,15 +13,20 @@ from docs import reference
 from shared.composition import Ports, build
 from shared.edges.carrier_memory import MemoryCarrier
 from shared.edges.clock_manual import ManualClock
+from shared.edges.queue_memory import MemoryQueues
 from shared.edges.relay_memory import MemoryRelay
 from shared.edges.settings import Settings
 from shared.edges.tables_memory import MemoryTable, MemoryTables
 from shared.ports.tables import Range, scan
 from shared.rules.ids import to_ms
+from shared.services.bundle import Services
+from shared.services.campaign_plans import CampaignRequest
+from shared.services.campaign_rows import Row
 from shared.services.delivery_reports import DeliveryReport
 from shared.services.inbound import TextReceived
 from shared.services.recipients import recipients_of
 from shared.services.sending import Text
+from shared.services.work import SENDS_QUEUE
 from tests.support.pages import DOCS, json_blocks, sections
 
 NUMBER, SENDER = "+14255550123", "+18005550100"
@@ -80,12 +85,29 @@ def _columns_in_the_architecture() -> dict[str, set[str]]:
 
 
 async def _a_little_of_everything(tables: NotedTables, relay: MemoryRelay) -> None:
-    """Send a text, have it reported, take a stranger's report and a STOP."""
+    """Send a text, plan another, have one reported, take a stranger's report and a STOP, send a campaign, and fail."""
     clock, carrier = ManualClock(), MemoryCarrier()
-    services = build(Settings.from_environment(reference.LEAST), Ports(tables, carrier, relay, clock))
-    await services.sending.send(Text(services.senders.choose(None), recipients_of([NUMBER], None), "Hello"))
-    for tag in (carrier.sent[0].tag, "of another app"):
+    ports = Ports(tables, carrier, relay, clock, MemoryQueues(clock))
+    services = build(Settings.from_environment(reference.LEAST), ports)
+    await services.sending.send(_hello(services))
+    later = to_ms(clock.now() + timedelta(days=1))
+    await services.sending.send(replace(_hello(services), send_at_ms=later))
+    await _a_campaign(services)
+    for tag in (*(sent.tag for sent in carrier.sent), "of another app"):
         report = DeliveryReport("m", SENDER, NUMBER, "Delivered", "", to_ms(clock.now()), tag)
         await services.delivery_reports.receive(report)
-    later = to_ms(clock.now() + timedelta(minutes=1))
+    [campaign], _ = await services.campaigns.page(1, None)
+    await services.campaign_progress.of(campaign.id)
     await services.inbound.receive(TextReceived("i", SENDER, NUMBER, "STOP", later))
+    await services.failures.keep(SENDS_QUEUE, "not JSON")
+
+
+def _hello(services: Services) -> Text:
+    return Text(services.senders.choose(None), recipients_of([NUMBER], None), "Hello")
+
+
+async def _a_campaign(services: Services) -> None:
+    rows = [Row(1, NUMBER), Row(2, "nobody")]
+    sender = services.senders.choose(None)
+    campaign = await services.campaign_plans.start(CampaignRequest("News", sender, "News", rows, quiet=False), "key")
+    await services.releases.go_on(campaign.id, 0)
