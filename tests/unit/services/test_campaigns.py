@@ -103,7 +103,7 @@ async def test_a_worker_that_stores_for_too_long_gives_up_before_another_may_hav
         world.clock.advance(seconds=61)
         return await transact(writes)  # type: ignore[arg-type]  # passed on as it came
 
-    table.transact = slow  # type: ignore[method-assign,assignment]  # the fake is slow
+    table.transact = slow  # type: ignore[method-assign]  # the fake is slow
     with pytest.raises(StorageUnavailable):
         await _start(world, people(9_000))
     assert (await store(world).page(10, None))[0] == ()

@@ -105,9 +105,7 @@ async def test_a_request_that_was_refused_fails_and_leaves_the_key_free() -> Non
     assert [len(world.carrier.sent_to(one)) for one in (ANN, BOB)] == [1, 1]
 
 
-@pytest.mark.parametrize(
-    ("error", "reason"), [(THROTTLED, "carrierThrottled"), (UNAVAILABLE, "carrierUnavailable")]
-)
+@pytest.mark.parametrize(("error", "reason"), [(THROTTLED, "carrierThrottled"), (UNAVAILABLE, "carrierUnavailable")])
 async def test_a_request_that_was_not_taken_is_queued_and_goes_by_itself(error: SmsError, reason: str) -> None:
     world = World()
     world.carrier.fail_next(error)
