@@ -15,11 +15,11 @@ from shared.edges.api_campaigns import (
     ForecastAnswer,
     RecipientQuery,
 )
+from shared.edges.api_failures import FailureList, ResendAnswer
 from shared.edges.api_models import (
     AnalyticsAnswer,
     AnalyticsQuery,
     ConversationList,
-    FailureList,
     HealthAnswer,
     HistoryAnswer,
     HistoryRequest,
@@ -29,7 +29,6 @@ from shared.edges.api_models import (
     OptOutList,
     OptOutListQuery,
     OptOutRequest,
-    ResendAnswer,
     SendAnswer,
     SendRequest,
 )

@@ -1,4 +1,4 @@
-"""What goes in and out of the HTTP API, field by field; campaigns are in `api_campaigns`."""
+"""What goes in and out of the HTTP API, field by field; see also `api_campaigns` and `api_failures`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from shared.rules.ids import from_ms
 from shared.rules.reasons import describe
 from shared.services.analytics import Bucket, GroupBy, Interval, Tally
 from shared.services.conversations import Conversation
-from shared.services.failures import Failure
 from shared.services.messages import Direction, Message
 from shared.services.opt_out_lists import Imported, ListAnswer
 from shared.services.opt_outs import Change, OptOut
@@ -376,30 +375,3 @@ class HealthAnswer(Out):
 
     status: Literal["ready"]
     checks: list[CheckAnswer]
-
-
-class FailureAnswer(Out):
-    """Work that could not be done after all tries: of which queue, what it names, and when it was given up."""
-
-    id: str
-    queue: str
-    body: str
-    failed_at: Time
-
-    @classmethod
-    def of(cls, failure: Failure) -> FailureAnswer:
-        """Return the failure as it is shown."""
-        return cls(id=failure.id, queue=failure.queue, body=failure.body, failed_at=from_ms(failure.failed_ms))
-
-
-class FailureList(Out):
-    """A page of failures, the newest first."""
-
-    value: list[FailureAnswer]
-    next_link: str | None = None
-
-
-class ResendAnswer(Out):
-    """How many failures went back into their queues."""
-
-    resent: int

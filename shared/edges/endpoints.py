@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 
 from shared.edges.api_base import NoQuery, PageQuery, ms_of
+from shared.edges.api_failures import FailureAnswer, FailureList, ResendAnswer
 from shared.edges.api_models import (
     AnalyticsAnswer,
     AnalyticsQuery,
@@ -15,8 +16,6 @@ from shared.edges.api_models import (
     ConversationAnswer,
     ConversationList,
     Counts,
-    FailureAnswer,
-    FailureList,
     HealthAnswer,
     HistoryAnswer,
     HistoryRequest,
@@ -31,7 +30,6 @@ from shared.edges.api_models import (
     OptOutRequest,
     OptOutResult,
     RecipientResult,
-    ResendAnswer,
     SendAnswer,
     SendRequest,
 )
