@@ -91,8 +91,9 @@ class ChunkRuns:
             if self._now_ms() > shift_ends_ms:
                 await self._rest_until(chunk, self._now_ms())
                 return False
-            campaign = await self._campaigns.get(campaign_id)
             chunk = await self._step(campaign, chunk, addressees)
+            if chunk and not chunk.closed and chunk.lease_ms:
+                campaign = await self._campaigns.get(campaign_id)
         return bool(chunk and (chunk.closed or chunk.wake_ms > self._now_ms() + _SOON_MS + _OVERDUE_MS))
 
     async def _step(self, campaign: Campaign, chunk: Chunk, addressees: Sequence[PreparedRecipient]) -> Chunk | None:

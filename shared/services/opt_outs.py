@@ -206,7 +206,7 @@ class OptOuts:
         """Return the keys of all recipients who have opted out of anything; None if there are more than `most`."""
         rows = Range(row_from=_SCOPE_ROWS[0], row_to=_SCOPE_ROWS[1])
         keys: set[str] = set()
-        async for entity in scan(self._table, rows):
+        async for entity in scan(self._table, rows, ("consent",)):
             if entity.values["consent"] == Consent.OPTED_OUT.value:
                 keys.add(entity.partition)
             if len(keys) > most:
