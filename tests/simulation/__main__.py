@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import time
 from collections import Counter
@@ -18,6 +19,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the first world; the next ones count on from it")
     parser.add_argument("--world", type=int, default=20_000, help="messages of each world (default: %(default)s)")
     options = parser.parse_args()
+    # The services log each event that they keep; here the judge says what is wrong.
+    logging.disable()
     begun, cpu = time.monotonic(), time.process_time()
     totals: Counter[str] = Counter()
     checks: Counter[str] = Counter()
@@ -35,7 +38,8 @@ def main() -> int:
         faults.update(outcome.faults)
         print(
             f"seed {seed}: {outcome.messages:,} messages, {outcome.accepted:,} accepted by the carrier, "
-            f"{outcome.faults['workers that died']} workers died, {outcome.seconds / 3600:.1f} h in the world; "
+            f"{outcome.faults['workers that died']} workers died, {outcome.seconds / 3600:.1f} h in the world, "
+            f"trace {outcome.trace:08x}; "
             f"{totals['messages']:,} messages after {time.monotonic() - begun:.0f} s",
             flush=True,
         )

@@ -50,7 +50,7 @@ class Callers:
             left, number = left - size, number + 1
 
     def _size(self) -> int:
-        return int(10 ** self._random.uniform(1, 3.8))
+        return int(10 ** self._random.uniform(1, 3.5))
 
     # Single texts.
 
@@ -134,7 +134,7 @@ class Callers:
         self.promises.campaigns[campaign_id] = len(numbers)
         for _ in range(max(1, size // 200)):
             self._world.go(self._leave(self._random.choice(numbers)))
-        if self._random.random() < 0.4:
+        if self._random.random() < 0.3:
             self._world.go(self._change_mind(campaign_id))
 
     async def _start(self, number: int, numbers: Sequence[str]) -> str | None:
@@ -143,7 +143,7 @@ class Callers:
         sender = self._world.sender(SHORT_CODE if large else random.choice((SHORT_CODE, TOLL_FREE, ALPHANUMERIC)))
         send_at_ms = now_ms + random.randrange(20 * _MINUTE_MS) if random.random() < 0.3 else 0
         not_after_ms = 0
-        if random.random() < 0.2:
+        if random.random() < 0.12:
             not_after_ms = max(now_ms, send_at_ms) + random.randrange(1, 40) * _MINUTE_MS
         quiet, reports, vars_ = random.random() < 0.4, random.random() < 0.9, random.choice((1, 1, 3, 50))
         self._world.plan(f"c{number}", Plan(quiet, not_after_ms))
@@ -180,7 +180,7 @@ class Callers:
 
     async def _change_mind(self, campaign_id: str) -> None:
         await asyncio.sleep(self._random.expovariate(1 / 120))
-        if self._random.random() < 0.4:
+        if self._random.random() < 0.3:
             await self._set(campaign_id, Status.CANCELED)
             return
         await self._set(campaign_id, Status.PAUSED)

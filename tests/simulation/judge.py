@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from shared.edges.carrier_memory import SentText
 from shared.ports.carrier import SendRequest
 from shared.ports.tables import Entity
 from shared.rules.ids import MessageKey, Send, block_id, digest, recipient_key, to_ms
-from shared.rules.states import WAITING, History, State, Step
+from shared.rules.states import ENDS, WAITING, History, State, Step
 from shared.services.campaigns import CHUNKS_PER_BLOCK
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.people import STOP_REPLY, zones_of
@@ -54,7 +55,15 @@ class Plan:
 
 @dataclass(slots=True)
 class Judge:
-    """Checks one world. `spread_s`: by how much the clocks of its workers differ at most."""
+    """Checks one world.
+
+    Attributes:
+        spread_s: by how much the clocks of its workers differ at most.
+        plans: what callers wanted, by the token in the text.
+        accepted: what the carrier took, by token and recipient; `wires`: by the id on the wire.
+        open: the rows of messages that are not at their end.
+        trace: a sum of every request and its time, the same for the same world.
+    """
 
     loop: VirtualLoop
     store: Store
@@ -64,6 +73,8 @@ class Judge:
     checks: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     accepted: set[tuple[str, str]] = field(default_factory=set)
+    open: set[str] = field(default_factory=set)
+    trace: int = 0
     wires: set[str] = field(default_factory=set)
     _standing: dict[str, dict[str, tuple[int, bool]]] = field(default_factory=dict)
     _blocked_since: dict[tuple[str, str], float] = field(default_factory=dict)
@@ -80,6 +91,8 @@ class Judge:
 
     def leaves(self, request: SendRequest, worker_now: datetime, reads: Reads) -> None:
         """Check a request at the moment at which it leaves a worker (I1, I4, I5)."""
+        seen = f"{self.loop.time():.6f} {request.tag} {[one.repeatability_id for one in request.addressees]}"
+        self.trace = crc32(seen.encode(), self.trace)
         self._check_slowing(request, worker_now)
         self._check_pace(request)
         plan = self.plans.get(token_of(request.text), Plan())
@@ -185,6 +198,7 @@ class Judge:
             return
         now = _step(new)
         self.checks["I3 steps of messages"] += 1
+        (self.open.discard if is_at_end(new) else self.open.add)(new.row)
         if old is None:
             self.counts["messages"] += 1
         elif now.order < _step(old).order:
@@ -232,6 +246,12 @@ class Judge:
             raise Broken(f"I7: {when}, and a message of it is not stored")
         if str(message.values["state"]) in _OPEN:
             raise Broken(f"I7: {when}, and a message of it is {message.values['state']}")
+
+
+def is_at_end(message: Entity) -> bool:
+    """Tell whether a message goes no further by itself; without a report it is never known to be more than sent."""
+    state = State(str(message.values["state"]))
+    return state in ENDS or (state is State.SENT and not message.values["deliveryReport"])
 
 
 def token_of(text: str) -> str:

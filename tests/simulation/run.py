@@ -17,13 +17,14 @@ _LONGEST_S = 5 * 24 * _HOUR_S
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a world came to; times in virtual seconds."""
+    """What a world came to; times in virtual seconds. `trace` is the same for the same world."""
 
     messages: int
     accepted: int
     checks: Counter[str]
     faults: Counter[str]
     seconds: float
+    trace: int
 
 
 def run(seed: int, messages: int) -> Outcome:
@@ -47,6 +48,7 @@ def run(seed: int, messages: int) -> Outcome:
         world.judge.checks,
         world.sky.counts,
         world.loop.time(),
+        world.judge.trace,
     )
 
 
@@ -56,5 +58,5 @@ def _live(world: World) -> None:
     until = world.loop.time() + _LONGEST_S
     while world.loop.time() < until:
         world.run_for(_HOUR_S)
-        if world.is_at_rest() and not open_work(world):
+        if world.is_at_rest() and not world.judge.open and not open_work(world):
             return

@@ -84,9 +84,7 @@ class World:
         line = Line(self.loop, self.sky, self.judge, self._on_accepted)
         settings = _settings(self.scope)
         self.sender = settings.known_senders.choose
-        self._outside = Outside(
-            self.loop, self.sky, settings, self.time, self.tables, line, self._queues, self._on_put
-        )
+        self._outside = Outside(self.loop, self.sky, settings, self.time, self.tables, line, self._queues, self._on_put)
         self._calm = False
         self._workers: dict[int, Worker] = {}
         self.events = Events(self.loop, self.sky, self.a_worker)

@@ -1,0 +1,135 @@
+"""A short simulation, and what it is worth: it finds each promise that is broken on purpose, and repeats itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.edges.carrier_memory import MemoryCarrier
+from shared.ports.carrier import SendRequest, SendResult
+from shared.rules.pacing import Rate
+from shared.rules.states import History
+from shared.services import chunk_runs
+from shared.services.activity import Activity, ActivityLog
+from shared.services.batches import Batch, Batches
+from shared.services.dispatch import Dispatch
+from shared.services.fence import Fence, Fences
+from shared.services.opt_outs import OptOuts
+from shared.services.pacer import Pacer
+from tests.simulation.judge import Broken
+from tests.simulation.run import run
+
+_ROOT = Path(__file__).parents[2]
+
+
+def _simulate(*arguments: str, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
+    """Run the command as its users do: without the test run's plugins, which slow it down."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.simulation", *arguments],
+        cwd=_ROOT,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("seed", [1_000, 2_000, 3_000])
+def test_the_promises_hold_through_crashes_and_faults_in_thousands_of_messages(seed: int) -> None:
+    done = _simulate("--messages", "6000", "--world", "3000", "--seed", str(seed))
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing broken" in done.stdout
+
+
+def test_a_world_is_the_same_each_time_it_is_run() -> None:
+    first, again = (
+        _simulate("--messages", "1", "--world", "1500", "--seed", "7", hash_seed=one).stdout for one in ("1", "2")
+    )
+    trace = first.partition("trace ")[2][:8]
+    assert len(trace) == 8
+    assert again.partition("trace ")[2][:8] == trace
+
+
+def _expect(promise: str, seeds: Sequence[int], messages: int = 1_500) -> None:
+    with pytest.raises(Broken) as broken:
+        for seed in seeds:
+            run(seed, messages)
+    print(broken.value)
+    assert promise in str(broken.value)
+    assert "seed " in str(broken.value)
+
+
+def test_a_fence_that_is_not_read_again_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def old(self: Fences, fence: Fence, sender: str, recipients: Sequence[str]) -> Fence:
+        return Fence(fence.blocked)
+
+    monkeypatch.setattr(Fences, "fresh", old)
+    _expect("I1", range(1, 6))
+
+
+def test_an_opt_out_that_the_fence_overlooks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nobody(self: OptOuts, at: object) -> frozenset[str]:
+        await left_since(self, at)
+        return frozenset()
+
+    left_since: Any = OptOuts.left_since
+    monkeypatch.setattr(OptOuts, "left_since", nobody)
+    _expect("I1", range(1, 20))
+
+
+def test_a_repeat_that_the_carrier_does_not_know_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def forget(self: MemoryCarrier, request: SendRequest) -> tuple[SendResult, ...]:
+        self._answered.clear()
+        return await send(self, request)
+
+    send: Any = MemoryCarrier.send
+    monkeypatch.setattr(MemoryCarrier, "send", forget)
+    _expect("I2", range(1, 20))
+
+
+def test_a_state_that_goes_back_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(History, "add", lambda self, step: History((step,)))
+    _expect("I3", range(1, 6))
+
+
+def test_a_pace_that_is_not_kept_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    rate: Any = Pacer._rate
+    monkeypatch.setattr(Pacer, "_rate", lambda self, sender: Rate(3 * rate(self, sender).units))
+    _expect("I4", range(1, 20))
+
+
+def test_a_text_in_quiet_hours_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunk_runs, "next_allowed", lambda to, at, hours: at)
+    _expect("I5", range(1, 20))
+
+
+def test_work_that_nobody_wakes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(self: Batches) -> AsyncIterator[Batch]:
+        for batch in ():
+            yield batch
+
+    monkeypatch.setattr(Batches, "due", nothing)
+    _expect("I7", range(1, 20))
+
+
+def test_a_batch_that_is_closed_too_early_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def close(self: Dispatch, batch: Batch, until_ms: int) -> None:
+        await self._batches.close(batch)
+
+    monkeypatch.setattr(Dispatch, "_put_back", close)
+    _expect("I7", range(1, 20))
+
+
+def test_a_message_that_is_not_counted_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def forget(self: ActivityLog, activity: Activity) -> Activity:
+        return activity
+
+    monkeypatch.setattr(ActivityLog, "merge", forget)
+    _expect("I8", range(1, 6))
