@@ -168,13 +168,29 @@ async def test_a_report_that_lacks_something_is_kept(caller: Caller, missing: st
     assert caller.world.row_count("KeptEvents") == 1
 
 
-async def test_a_failure_that_may_pass_is_raised_so_that_the_event_comes_again(caller: Caller) -> None:
-    caller.world.carrier.fail_next(CarrierUnavailable("Not now."))
+async def test_a_failure_that_may_pass_is_raised_so_that_the_event_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    fault = Fault(3, "before", StorageUnavailable("down"))
+    broken = World(
+        tables=world.tables,
+        carrier=world.carrier,
+        clock=world.clock,
+        queues=world.queues,
+        on_tables=FaultyTables(world.tables, fault),
+    )
     event = event_grid(TEXT_RECEIVED, {**TEXT, "to": SHORT_CODE})
-    with pytest.raises(CarrierUnavailable):
+    with calling(broken, monkeypatch) as caller, pytest.raises(StorageUnavailable):
         await caller.event("sms_received", event)
-    caller.world.clock.advance(seconds=10)
-    await caller.event("sms_received", event)
+    with calling(world, monkeypatch) as caller:
+        await caller.event("sms_received", event)
+    await world.pass_time(minutes=5)
+    assert len(world.carrier.sent) == 1
+
+
+async def test_an_answer_that_the_carrier_does_not_take_now_goes_later(caller: Caller) -> None:
+    caller.world.carrier.fail_next(CarrierUnavailable("Not now."))
+    await caller.event("sms_received", event_grid(TEXT_RECEIVED, {**TEXT, "to": SHORT_CODE}))
+    await caller.world.pass_time(minutes=1)
     assert len(caller.world.carrier.sent) == 1
 
 

@@ -169,21 +169,18 @@ async def test_a_first_sent_time_is_taken_along(caller: Caller) -> None:
     assert (await caller.send(GOOD, **headers)).status_code == 202
 
 
-@pytest.mark.parametrize(
-    ("error", "status", "code", "retry_after"),
-    [
-        (CarrierRefused("ACS says no.", target="sender"), 502, "CarrierRefused", None),
-        (CarrierThrottled("Too fast.", retry_after_s=7), 429, "CarrierThrottled", "7"),
-        (CarrierUnavailable("Not now."), 503, "CarrierUnavailable", None),
-    ],
-)
-async def test_a_carrier_that_does_not_take_it_is_an_error(
-    caller: Caller, error: SmsError, status: int, code: str, retry_after: str | None
-) -> None:
+async def test_a_carrier_that_refuses_it_for_good_is_an_error(caller: Caller) -> None:
+    caller.world.carrier.fail_next(CarrierRefused("ACS says no.", target="sender"))
+    assert error_of(await caller.send(GOOD)) == (502, "CarrierRefused", "sender")
+
+
+@pytest.mark.parametrize("error", [CarrierThrottled("Too fast.", retry_after_s=7), CarrierUnavailable("Not now.")])
+async def test_what_the_carrier_does_not_take_now_is_queued_and_goes_later(caller: Caller, error: SmsError) -> None:
     caller.world.carrier.fail_next(error)
-    response = await caller.send(GOOD)
-    assert error_of(response)[:2] == (status, code)
-    assert response.headers.get("Retry-After") == retry_after
+    (result,) = read(await caller.send(GOOD))["value"]
+    assert result["state"] == "queued"
+    await caller.world.pass_time(minutes=1)
+    assert len(caller.world.carrier.sent_to(ANN)) == 1
 
 
 async def test_storage_that_is_down_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
