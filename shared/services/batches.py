@@ -19,7 +19,7 @@ from shared.rules.segments import count_segments
 from shared.rules.states import History, Step
 from shared.services.messages import Direction, Message
 
-LEASE = timedelta(seconds=120)
+LEASE = timedelta(seconds=60)
 _HOUR_MS = 3_600_000
 # What is due a little after the hour is woken before it.
 _SOON_MS = 2 * 60_000

@@ -21,7 +21,7 @@ from shared.rules.ids import Send, block_id, newest_first, to_ms
 from shared.rules.pacing import Rate, group_size
 from shared.services.campaign_rows import PreparedRecipient, RowError
 
-LEASE = timedelta(seconds=120)
+LEASE = timedelta(seconds=60)
 CHUNKS_PER_BLOCK = 10
 _ACTIVE_MS = 5 * 60_000
 # Well below the lease of the request that starts a campaign.

@@ -41,8 +41,8 @@ _CLOSING_MS = 3_000
 _OVERDUE_MS = 60_000
 _SOON_MS = 15 * 60_000
 _LONGEST_WAIT_S = 300
-# After this long a worker hands the chunk on, well before its function times out.
-_SHIFT_MS = 100_000
+# After this long a worker hands the chunk on: well before its function times out, and while its lease lasts.
+_SHIFT_MS = 45_000
 
 
 class ChunkRuns:

@@ -23,7 +23,7 @@ from shared.services.messages import UNTRACED, Message, Trace
 from shared.services.pacer import Pacer
 
 # For how long the halves of a refused request may take: well below a worker's lease.
-_APART_MS = 60_000
+_APART_MS = 30_000
 
 
 class Overtaken(SmsError):

@@ -16,7 +16,7 @@ from shared.ports.tables import Entity, EntityChanged, EntityExists, Table, Valu
 from shared.rules.errors import Conflict
 from shared.rules.ids import digest, to_ms
 
-LEASE = timedelta(seconds=120)
+LEASE = timedelta(seconds=60)
 _ROW = "request"
 _POLLS_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.5, 2.0, 3.0)
 

@@ -61,7 +61,7 @@ async def test_one_of_many_workers_gets_the_batch() -> None:
     assert sum(one is not None for one in opened) == 1
     assert await batches.claim(batch(clock).partition, batch(clock).row) is None
     clock.advance(seconds=LEASE.total_seconds() + 1)
-    earlier = batch(clock, due_ms=to_ms(clock.now()) - 121_000)
+    earlier = batch(clock, due_ms=to_ms(clock.now() - LEASE) - 1_000)
     claimed = await asyncio.gather(*(batches.claim(earlier.partition, earlier.row) for _ in range(5)))
     assert sum(one is not None for one in claimed) == 1
 
