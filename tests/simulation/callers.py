@@ -1,4 +1,4 @@
-"""The callers of a world: they send single texts and campaigns, repeat what was not answered, and change their minds."""
+"""The callers of a world: they send texts and campaigns, repeat what was not answered, and change their minds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from shared.rules.errors import Conflict, InvalidRequest, SmsError
 from shared.rules.ids import MessageKey
+from shared.services.bundle import Services
 from shared.services.campaign_plans import CampaignRequest
 from shared.services.campaign_rows import number_rows
 from shared.services.campaigns import Status
@@ -139,8 +140,8 @@ class Callers:
 
     async def _start(self, number: int, numbers: Sequence[str]) -> str | None:
         random, now_ms = self._random, self._world.time.now_ms()
-        large = len(numbers) > 500
-        sender = self._world.sender(SHORT_CODE if large else random.choice((SHORT_CODE, TOLL_FREE, ALPHANUMERIC)))
+        fast = (SHORT_CODE, SHORT_CODE, ALPHANUMERIC)
+        sender = self._world.sender(random.choice(fast if len(numbers) > 600 else (*fast, TOLL_FREE, TOLL_FREE)))
         send_at_ms = now_ms + random.randrange(20 * _MINUTE_MS) if random.random() < 0.3 else 0
         not_after_ms = 0
         if random.random() < 0.12:
@@ -190,11 +191,14 @@ class Callers:
     async def _set(self, campaign_id: str, status: Status) -> None:
         while True:
             try:
-                campaign = await self._world.ask(lambda services: services.campaigns.set_status(campaign_id, status))
-                await self._world.ask(lambda services: services.releases.feed(campaign))
+                await self._world.ask(lambda services: _set_status(services, campaign_id, status))
             except Conflict:
                 return
             except (SmsError, Died):
                 await asyncio.sleep(self._random.expovariate(1 / 20))
                 continue
             return
+
+
+async def _set_status(services: Services, campaign_id: str, status: Status) -> None:
+    await services.releases.feed(await services.campaigns.set_status(campaign_id, status))

@@ -54,13 +54,15 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             if self.error is not None:
                 raise self.error
 
-    def call_soon(self, callback: _Callback, *args: Any, context: Context | None = None) -> asyncio.Handle:
+    def call_soon(  # type: ignore[override]  # what the arguments are does not matter here, nor below
+        self, callback: _Callback, *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
         """Call it after what is ready now."""
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self, when: float, callback: _Callback, *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Call it at a time; what is for the same time keeps its order."""
@@ -68,7 +70,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         heapq.heappush(self._timers, (when, next(self._numbers), handle))
         return handle
 
-    def call_later(
+    def call_later(  # type: ignore[override]
         self, delay: float, callback: _Callback, *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Call it after some seconds."""

@@ -56,8 +56,11 @@ class WatchedTables(MemoryTables):
         """Return the table of that name, the same one each time."""
         if name not in self._watched:
             check_table_name(name)
-            self._watched[name] = WatchedTable(name, self._numbers, lambda *write: self.watch(*write))
+            self._watched[name] = WatchedTable(name, self._numbers, self._tell)
         return self._watched[name]
+
+    def _tell(self, table: str, old: Entity | None, new: Entity | None) -> None:
+        self.watch(table, old, new)
 
     def find(self, table: str, partition: str, row: str) -> Entity | None:
         """Return a row of a table as it is stored."""

@@ -57,10 +57,14 @@ def test_a_world_is_the_same_each_time_it_is_run() -> None:
     assert again.partition("trace ")[2][:8] == trace
 
 
+def _run_all(seeds: Sequence[int], messages: int) -> None:
+    for seed in seeds:
+        run(seed, messages)
+
+
 def _expect(promise: str, seeds: Sequence[int], messages: int = 1_500) -> None:
     with pytest.raises(Broken) as broken:
-        for seed in seeds:
-            run(seed, messages)
+        _run_all(seeds, messages)
     print(broken.value)
     assert promise in str(broken.value)
     assert "seed " in str(broken.value)
@@ -87,7 +91,8 @@ def test_an_opt_out_that_the_fence_overlooks_is_found(monkeypatch: pytest.Monkey
 def test_a_repeat_that_the_carrier_does_not_know_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     async def forget(self: MemoryCarrier, request: SendRequest) -> tuple[SendResult, ...]:
         self._answered.clear()
-        return await send(self, request)
+        results: tuple[SendResult, ...] = await send(self, request)
+        return results
 
     send: Any = MemoryCarrier.send
     monkeypatch.setattr(MemoryCarrier, "send", forget)
@@ -95,7 +100,7 @@ def test_a_repeat_that_the_carrier_does_not_know_is_found(monkeypatch: pytest.Mo
 
 
 def test_a_state_that_goes_back_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(History, "add", lambda self, step: History((step,)))
+    monkeypatch.setattr(History, "add", lambda _, step: History((step,)))
     _expect("I3", range(1, 6))
 
 
@@ -106,13 +111,14 @@ def test_a_pace_that_is_not_kept_is_found(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_text_in_quiet_hours_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunk_runs, "next_allowed", lambda to, at, hours: at)
+    monkeypatch.setattr(chunk_runs, "next_allowed", lambda _to, at, _hours: at)
     _expect("I5", range(1, 20))
 
 
 def test_work_that_nobody_wakes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     async def nothing(self: Batches) -> AsyncIterator[Batch]:
-        for batch in ():
+        no_batches: Sequence[Batch] = ()
+        for batch in no_batches:
             yield batch
 
     monkeypatch.setattr(Batches, "due", nothing)

@@ -123,7 +123,7 @@ class _Standing:
         self.by_scope[scope] = max(self.by_scope.get(scope, (0, False)), (at_ms, left))
 
     def blocks(self, sender: str) -> bool:
-        return max((self.by_scope.get(scope, (0, False)) for scope in (sender, "*")))[1]
+        return max(self.by_scope.get(scope, (0, False)) for scope in (sender, "*"))[1]
 
 
 def _standing(texts: Sequence[Said], *, everywhere: bool) -> _Standing:
