@@ -1,4 +1,4 @@
-"""`dev.py test`, `check`, `bench` and `lock`: what runs in `.venv` and ends by itself."""
+"""`dev.py test`, `check`, `bench`, `simulate` and `lock`: what runs in `.venv` and ends by itself."""
 
 from __future__ import annotations
 
@@ -51,6 +51,12 @@ def bench(name: str, options: Sequence[str], stop: StopRequest) -> int:
         raise Problem(f"There is no benchmark {name!r}; there are: {', '.join(known)}.")
     install(Packages.DEVELOPMENT, stop, with_azurite=True)
     return _call(["python", "-m", f"bench.{module}", *options])
+
+
+def simulate(messages: int, seed: int, stop: StopRequest) -> int:
+    """Run the simulation of tests/simulation and give its exit code."""
+    install(Packages.DEVELOPMENT, stop, with_azurite=False)
+    return _call(["python", "-m", "tests.simulation", f"--messages={messages}", f"--seed={seed}"])
 
 
 def lock(stop: StopRequest, *, upgrade: bool) -> int:

@@ -42,6 +42,8 @@ def _carry_out(options: argparse.Namespace, rest: Sequence[str], stop: StopReque
             return checks.check(stop)
         case "bench":
             return checks.bench(options.name, options.options, stop)
+        case "simulate":
+            return checks.simulate(options.messages, options.seed, stop)
         case "lock":
             return checks.lock(stop, upgrade=options.upgrade)
         case _:
@@ -73,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure: `bench start-up`, `bench pace`, `bench campaign`")
     bench.add_argument("name", nargs="?", default="start-up", help="which one (default: %(default)s)")
     bench.add_argument("options", nargs=argparse.REMAINDER, help="options of that one, such as `--sizes 1000`")
+    simulate = commands.add_parser("simulate", help="run the services in virtual time, with crashes and faults")
+    simulate.add_argument("--messages", type=int, default=1_000_000, help="in all (default: %(default)s)")
+    simulate.add_argument("--seed", type=int, default=1, help="of the first world (default: %(default)s)")
     lock = commands.add_parser("lock", help="write the requirements*.txt anew from the requirements*.in")
     lock.add_argument("--upgrade", action="store_true", help="take the newest versions that the .in files allow")
     return parser
