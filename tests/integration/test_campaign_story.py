@@ -70,7 +70,7 @@ async def test_campaign_from_a_file_is_forecast_paused_resumed_and_ends(people: 
     assert Counter(row["state"] for row in rows) == {"delivered": 478, "suppressed": 2}
     sent = [one for one in (await people.carrier("GET", "/messages"))["value"] if one["to"] in set(numbers)]
     assert sorted(one["to"] for one in sent) == numbers[2:]
-    assert {one["text"] for one in sent} == {f"Hello N{place}" for place in range(2, 480)}
+    assert {one["text"] for one in sent} == {f"Hello N{place}" for place in range(100)}
     await _is_in_its_conversation(people, rows[-1]["id"])
 
 
@@ -167,7 +167,7 @@ def _file(numbers: list[str]) -> str:
     file = io.StringIO(newline="")
     writer = csv.writer(file, delimiter=";")
     writer.writerow(["To", "name"])
-    writer.writerows([[number, f"N{place}"] for place, number in enumerate(numbers)])
+    writer.writerows([[number, f"N{place % 100}"] for place, number in enumerate(numbers)])
     writer.writerows([[numbers[5], "again"], *bad])
     return file.getvalue()
 
