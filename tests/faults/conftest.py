@@ -1,23 +1,26 @@
-"""What the fault tests share: a seed that is printed, and that `SMS_FAULTS_SEED` sets."""
+"""What the fault tests share: a seed, and a way to print it with what was counted."""
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 
 import pytest
 
 
 @pytest.fixture(scope="session")
-def seed() -> int:
-    """Give the seed of this run."""
-    given = os.environ.get("FAULTS_SEED", "")
-    return int(given) if given.isdecimal() else secrets.randbelow(1_000_000)
+def seed(pytestconfig: pytest.Config) -> int:
+    """Give the seed of this run: the variable FAULTS_SEED, else the seed of the order of the tests."""
+    if os.environ.get("FAULTS_SEED", "").isdecimal():
+        return int(os.environ["FAULTS_SEED"])
+    given = pytestconfig.getoption("randomly_seed", default=None)
+    return given if isinstance(given, int) else secrets.randbelow(2**32)
 
 
 @pytest.fixture
-def say(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest, seed: int) -> object:
-    """Give a way to print seed and counts although pytest captures what tests print."""
+def say(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest, seed: int) -> Callable[[str], None]:
+    """Give a way to print the seed and counts although pytest captures what tests print."""
 
     def to_terminal(what: str) -> None:
         with capsys.disabled():

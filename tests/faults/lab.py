@@ -33,7 +33,7 @@ from tests.support.fault_proxy import FaultProxy, Kind, Plan, doors
 from tests.support.workers import SENDER, CarrierControl
 
 # Longer than a worker's lease, shorter than two of them in the repeat window.
-_A_LEASE = timedelta(seconds=130)
+_A_LEASE = timedelta(seconds=70)
 _ROUNDS = 12
 _LONGEST_SLEEP_S = 0.01
 

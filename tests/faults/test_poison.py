@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from azure.core.exceptions import ResourceExistsError
 from azure.storage.queue import TextBase64EncodePolicy
 from azure.storage.queue.aio import QueueServiceClient
 
@@ -79,6 +81,8 @@ async def _put_malformed(parts: Stage) -> None:
     async with QueueServiceClient.from_connection_string(connection, api_version=API_VERSION) as service:
         for name in (SENDS_QUEUE, CAMPAIGNS_QUEUE):
             queue = service.get_queue_client(name, message_encode_policy=TextBase64EncodePolicy())
+            with suppress(ResourceExistsError):
+                await queue.create_queue()
             for body in _MALFORMED:
                 await queue.send_message(body)
 
