@@ -32,7 +32,9 @@ def main() -> int:
         except Broken as broken:
             print(f"BROKEN: {broken}", flush=True)
             print(f"Again: python -m tests.simulation --messages 1 --seed {seed} --world {options.world}", flush=True)
-            return 1
+            totals.update(messages=options.world, broken=1)
+            seed += 1
+            continue
         totals.update(messages=outcome.messages, accepted=outcome.accepted, worlds=1)
         checks.update(outcome.checks)
         faults.update(outcome.faults)
@@ -48,10 +50,11 @@ def main() -> int:
     _print("What happened", faults)
     print(
         f"\nSeeds {options.seed} to {seed - 1}: {totals['messages']:,} messages in {totals['worlds']} worlds, "
-        f"{totals['accepted']:,} accepted by the carrier, {sum(checks.values()):,} checks, nothing broken; "
+        f"{totals['accepted']:,} accepted by the carrier, {sum(checks.values()):,} checks, "
+        f"{totals['broken'] or 'nothing'} broken; "
         f"{time.monotonic() - begun:.0f} s, {time.process_time() - cpu:.0f} s of CPU"
     )
-    return 0
+    return int(totals["broken"] > 0)
 
 
 def _print(title: str, counts: Counter[str]) -> None:
