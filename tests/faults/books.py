@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.rules.states import ENDS
+from shared.rules.states import ENDS, State
 from tests.support.workers import Api, CarrierControl, Json
 
-_ENDS = {state.value for state in ENDS}
+_ENDS = frozenset(state.value for state in ENDS)
 
 
 def numbers_of(run: int, count: int) -> list[str]:
@@ -66,13 +66,22 @@ async def books_of(api: Api, carrier: CarrierControl, campaigns: Sequence[str]) 
 
 async def everybody_has_ended(api: Api, campaigns: Sequence[str], within_seconds: float) -> None:
     """Wait until every recipient of these campaigns is in an end state."""
+    await _wait_for(api, campaigns, _ENDS, within_seconds)
+
+
+async def everybody_has_gone(api: Api, campaigns: Sequence[str], within_seconds: float) -> None:
+    """Wait until every recipient of these campaigns is in an end state, or waits for nothing but the report."""
+    await _wait_for(api, campaigns, _ENDS | {State.SENT.value}, within_seconds)
+
+
+async def _wait_for(api: Api, campaigns: Sequence[str], states: frozenset[str], within_seconds: float) -> None:
     deadline = time.monotonic() + within_seconds
     for campaign in campaigns:
         while True:
             shown = await api.campaign(campaign)
             counts = shown.get("counts", {})
-            if shown.get("status") == "done" and not set(counts) - _ENDS:
+            if shown.get("status") == "done" and not set(counts) - states:
                 break
-            assert time.monotonic() < deadline, f"not ended within {within_seconds:g} s: {counts}"
+            assert time.monotonic() < deadline, f"not within {within_seconds:g} s: {counts}"
             # Each look reads all messages of the campaign that have not ended: a busy wait would slow the workers.
             await asyncio.sleep(2)
