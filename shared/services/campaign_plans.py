@@ -77,6 +77,15 @@ class Forecast:
     ends_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A campaign as it is to be stored."""
+
+    campaign: Campaign
+    chunks: Sequence[Sequence[PreparedRecipient]]
+    errors: Sequence[RowError]
+
+
 class CampaignPlans:
     """The use cases before a campaign runs."""
 
@@ -131,17 +140,25 @@ class CampaignPlans:
         if isinstance(begun, Answered):
             return await self._campaigns.get(begun.answer)
         try:
-            campaign = await self._store(request, digest("campaign", key), begun.accepted_ms)
+            plan = await self._plan(request, digest("campaign", key), begun.accepted_ms)
+            # Planning 100,000 recipients may have taken most of the lease.
+            begun = await self._idempotency.extend(begun)
+            await self._store(plan)
         except InvalidRequest:
             await self._idempotency.release(begun)
             raise
         except SmsError:
             await self._idempotency.interrupt(begun)
             raise
-        await self._idempotency.finish(begun, campaign.id)
-        return campaign
+        await self._idempotency.finish(begun, plan.campaign.id)
+        return plan.campaign
 
-    async def _store(self, request: CampaignRequest, campaign_id: str, created_ms: int) -> Campaign:
+    async def _store(self, plan: _Plan) -> None:
+        if await self._campaigns.find(plan.campaign.id) is None:
+            await self._campaigns.create(plan.campaign, plan.chunks, plan.errors)
+        await self._releases.feed(plan.campaign)
+
+    async def _plan(self, request: CampaignRequest, campaign_id: str, created_ms: int) -> _Plan:
         check_times(request.send_at_ms, request.not_after_ms, created_ms)
         prepared, _ = await self._prepare(request)
         if not prepared.recipients:
@@ -167,10 +184,7 @@ class CampaignPlans:
             duplicates=len(prepared.duplicates),
             errors=len(prepared.errors),
         )
-        if await self._campaigns.find(campaign_id) is None:
-            await self._campaigns.create(campaign, chunks, prepared.errors)
-        await self._releases.feed(campaign)
-        return campaign
+        return _Plan(campaign, chunks, prepared.errors)
 
     async def _prepare(self, request: CampaignRequest) -> tuple[Prepared, int]:
         checked = check_rows(request.rows, request.text, self._policy.region)

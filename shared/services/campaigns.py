@@ -25,7 +25,7 @@ LEASE = timedelta(seconds=60)
 CHUNKS_PER_BLOCK = 10
 _ACTIVE_MS = 5 * 60_000
 # Well below the lease of the request that starts a campaign.
-_STORED_WITHIN = timedelta(seconds=60)
+_STORED_WITHIN = timedelta(seconds=45)
 _TRANSACTION_LIMIT = 100
 _TRANSACTION_CHARACTERS = 1_000_000
 _CAMPAIGN = "campaign"

@@ -57,12 +57,15 @@ class Idempotency:
                 return outcome
             if pause is not None:
                 await self._clock.sleep(pause)
-        raise Conflict(
-            "The first request with this idempotency key is still running. Try again in a moment.",
-            code="RequestInProgress",
-            target="Idempotency-Key",
-            retry_after_s=2,
-        )
+        raise _in_progress()
+
+    async def extend(self, running: Running) -> Running:
+        """Lease the request for as long again; Conflict if a repeat has taken it over meanwhile."""
+        leased = replace(running.entity, values={**running.entity.values, "leaseMs": self._lease_end()})
+        try:
+            return replace(running, entity=replace(leased, etag=await self._table.replace(leased)))
+        except EntityChanged:
+            raise _in_progress() from None
 
     async def knows(self, key: str) -> bool:
         """Tell whether there is a record of this key: running, interrupted or answered."""
@@ -128,6 +131,15 @@ class Idempotency:
 
     def _lease_end(self) -> int:
         return to_ms(self._clock.now() + LEASE)
+
+
+def _in_progress() -> Conflict:
+    return Conflict(
+        "The first request with this idempotency key is still running. Try again in a moment.",
+        code="RequestInProgress",
+        target="Idempotency-Key",
+        retry_after_s=2,
+    )
 
 
 def _running(entity: Entity, etag: str) -> Running:

@@ -89,3 +89,25 @@ async def test_keys_do_not_mix() -> None:
     store = Store()
     await store.records.finish(await store.run("one"), "the answer")
     await store.run("two")
+
+
+async def test_a_request_that_takes_long_is_leased_again_while_it_is_its_workers() -> None:
+    store = Store()
+    first = await store.run()
+    store.clock.advance(seconds=LEASE.total_seconds() - 1)
+    longer = await store.records.extend(first)
+    store.clock.advance(seconds=LEASE.total_seconds() - 20)
+    with pytest.raises(Conflict):
+        await store.records.begin("key", "payload")
+    await store.records.finish(longer, "the answer")
+    assert await store.records.begin("key", "payload") == Answered("the answer")
+
+
+async def test_a_request_that_was_taken_over_is_not_leased_again() -> None:
+    store = Store()
+    first = await store.run()
+    store.clock.advance(seconds=LEASE.total_seconds() + 1)
+    await store.run()
+    with pytest.raises(Conflict) as raised:
+        await store.records.extend(first)
+    assert raised.value.code == "RequestInProgress"
