@@ -167,7 +167,8 @@ class ChunkRuns:
         return [draft for draft, message in zip(drafts, recorded, strict=True) if message is None]
 
     async def _send(self, campaign: Campaign, chunk: Chunk, claims: Sequence[Claim], go_ms: int) -> Chunk | None:
-        departed = await self._departure.go(campaign.send_of(chunk.number), claims, UNREAD, go_ms)
+        last_ms = self._last_ms(campaign)
+        departed = await self._departure.go(campaign.send_of(chunk.number), claims, UNREAD, go_ms, last_ms)
         settlements = list(departed.settlements)
         if departed.error is None or isinstance(departed.error, CarrierRefused):
             await self._record(campaign, [*settlements, *refused(departed, self._now_ms())])
@@ -251,6 +252,11 @@ class ChunkRuns:
     def _may_text(self, campaign: Campaign, group: Sequence[PreparedRecipient]) -> bool:
         expired = campaign.not_after_ms and self._now_ms() > campaign.not_after_ms
         return not expired and self._allowed_ms(campaign, group) <= self._now_ms()
+
+    def _last_ms(self, campaign: Campaign) -> int:
+        """Return until when those who may be texted now may still be; 0 is for ever."""
+        closing_ms = self._now_ms() + _CLOSING_MS if campaign.quiet else 0
+        return min(filter(None, (campaign.not_after_ms, closing_ms)), default=0)
 
     def _allowed_ms(self, campaign: Campaign, group: Sequence[PreparedRecipient]) -> int:
         """Return when these may be texted: now, or later; all recipients of a chunk are in the same places."""

@@ -98,12 +98,14 @@ class Departure:
         self._clock = clock
         self._repeat_window = repeat_window
 
-    async def go(self, send: Send, claims: Sequence[Claim], fence: Fence, go_ms: int) -> Departed:
+    async def go(self, send: Send, claims: Sequence[Claim], fence: Fence, go_ms: int, last_ms: int = 0) -> Departed:
         """Hand over the claims (one sender and text) that the fence lets pass, at the moment reserved for them.
 
-        `go_ms` is that moment; when it has passed, or the sender has been slowed since, none is handed over.
+        `go_ms` is that moment; when it has passed, or the sender has been slowed since, none is handed over. Nor is
+        any after `last_ms`, when they may not be texted any more (0: always).
         """
-        return await self._go(send, claims, fence, go_ms, self._now_ms() + _APART_MS)
+        apart_ms = self._now_ms() + _APART_MS
+        return await self._go(send, claims, fence, go_ms, min(last_ms, apart_ms) if last_ms else apart_ms)
 
     async def _go(self, send: Send, claims: Sequence[Claim], fence: Fence, go_ms: int, until_ms: int) -> Departed:
         if not claims:
@@ -119,7 +121,7 @@ class Departure:
         due = [claim for claim, step in verdicts if step is None]
         if not due:
             return held
-        if not may_go:
+        if not may_go or self._now_ms() > until_ms:
             return held.and_then(_overtaken(due))
         return held.and_then(await self._hand_over(send, due, fence, until_ms))
 

@@ -182,7 +182,7 @@ class Dispatch:
             expired = Step(State.EXPIRED, self._now_ms(), Reason.EXPIRED)
             interrupted = Step(State.UNKNOWN, self._now_ms(), Reason.INTERRUPTED)
             return Departed([Settlement(one.message, interrupted if one.retaken else expired) for one in claims])
-        return await self._departure.go(batch.send, claims, fence, batch.go_ms)
+        return await self._departure.go(batch.send, claims, fence, batch.go_ms, batch.not_after_ms)
 
     def _not_taken(self, departed: Departed) -> Sequence[Settlement]:
         if departed.error is None or isinstance(departed.error, CarrierRefused):
