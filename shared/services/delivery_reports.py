@@ -20,8 +20,9 @@ from shared.services.opt_outs import Applied, Change, Consent, Source
 from shared.services.senders import Senders
 
 _PAUSES_S = (0.1, 0.2, 0.4, 0.8)
-# Longer than a worker's lease: after it the message of a report is stored, or it is not ours.
-_STORED_WITHIN_MS = 15 * 60_000
+# Longer than it takes until others have settled what dying workers left, one after the other, in bad times: after it
+# the message of a report is stored, or it is not ours. Event Grid delivers again for a day.
+_STORED_WITHIN_MS = 6 * 3_600_000
 _STATES = {
     Outcome.DELIVERED: State.DELIVERED,
     Outcome.FAILED: State.FAILED,
