@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 
@@ -68,6 +68,8 @@ STORM = Weather(
     event_twice=0.2,
     report_lost=0.1,
 )
+# In a storm like this, workers die one after the other at the same work.
+HURRICANE = replace(STORM, dies=0.004, storage_slow=0.03)
 OUTAGE = Weather(storage_fails=1.0, event_late=0.05)
 THROTTLING = Weather(throttled=0.9, event_late=0.05)
 SPLITTING = Weather(recipient_refused=0.2, silent=0.2, dies=0.0003)

@@ -27,7 +27,7 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.people import Said
 from tests.simulation.ports import WorldTime
 from tests.simulation.store import WatchedTables
-from tests.simulation.weather import CALM, OUTAGE, SPLITTING, STORM, THROTTLING, USUAL, Sky, Weather
+from tests.simulation.weather import CALM, HURRICANE, OUTAGE, SPLITTING, STORM, THROTTLING, USUAL, Sky, Weather
 from tests.simulation.worker import Job, Outside, Worker
 
 T = TypeVar("T")
@@ -36,7 +36,10 @@ TOLL_FREE, SHORT_CODE, ALPHANUMERIC = "+18005550100", "12345", "CONTOSO"
 LIMITS = {TOLL_FREE: 200, SHORT_CODE: 3_000, ALPHANUMERIC: 600}
 _TYPES = {TOLL_FREE: "tollFree", SHORT_CODE: "shortCode", ALPHANUMERIC: "alphanumeric"}
 _WORKERS = (2, 3, 3, 4)
-_FORECAST = ((USUAL, 12), (CALM, 4), (STORM, 3), (SPLITTING, 2), (OUTAGE, 1), (THROTTLING, 1))
+_FORECASTS = (
+    ((USUAL, 12), (CALM, 4), (STORM, 3), (SPLITTING, 2), (OUTAGE, 1), (THROTTLING, 1)),
+    ((USUAL, 4), (CALM, 4), (STORM, 3), (HURRICANE, 4), (SPLITTING, 2), (OUTAGE, 1), (THROTTLING, 1)),
+)
 _REPORTS = (
     ("Delivered", "No error.", 0.90),
     ("Failed", "ErrorCode: 4006. ErrorMessage: unreachable", 0.04),
@@ -182,7 +185,8 @@ class World:
         return self._host(f"{name}-poison", lambda body: lambda services: services.failures.keep(name, body))
 
     async def _change_weather(self) -> None:
-        kinds: list[Weather] = [weather for weather, weight in _FORECAST for _ in range(weight)]
+        forecast = self.random.choice(_FORECASTS)
+        kinds: list[Weather] = [weather for weather, weight in forecast for _ in range(weight)]
         while not self._calm:
             self.sky.now = self.random.choice(kinds)
             longest = 60 if self.sky.now in (OUTAGE, THROTTLING) else 240
