@@ -47,7 +47,7 @@ _CASES = (Case("+18005550100", "tollFree", 200), Case("12345", "shortCode", 6_00
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the carrier saw. `least` is of the fullest minutes of work: those between first and last request."""
+    """What the carrier saw: what it took and refused, and how many requests each worker made."""
 
     case: Case
     taken: Sequence[Sent]
