@@ -121,7 +121,7 @@ class Departure:
         due = [claim for claim, step in verdicts if step is None]
         if not due:
             return held
-        if not may_go or self._now_ms() > until_ms:
+        if not may_go or self._pacer.is_slowed(sender) or self._now_ms() > until_ms:
             return held.and_then(_overtaken(due))
         return held.and_then(await self._hand_over(send, due, fence, until_ms))
 

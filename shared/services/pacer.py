@@ -33,6 +33,8 @@ class Pacer:
         self._clock = clock
         # One at a time in a process: they would only make each other's writes fail, and begin again.
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # What this process has been told by the carrier: it holds from then on, not from when it is stored.
+        self._slowed_until_ms: dict[str, int] = {}
 
     async def reserve(self, sender: str, units: int) -> int:
         """Reserve room for `units` recipients, however far ahead, and return when they may go, in ms."""
@@ -54,12 +56,19 @@ class Pacer:
     async def may_go(self, sender: str, at_ms: int) -> bool:
         """Tell whether what was reserved for this time may go now: not early, not late, no slowing in between."""
         stored = await self._table.get(self._partition(sender), _ROW)
-        return stored is not None and may_send(_pace(stored), at_ms, self._now_ms())
+        return stored is not None and may_send(_pace(stored), at_ms, self._now_ms()) and not self.is_slowed(sender)
+
+    def is_slowed(self, sender: str) -> bool:
+        """Tell whether the carrier has told this very process to wait."""
+        return self._slowed_until_ms.get(self._partition(sender), 0) > self._now_ms()
 
     async def slow_down(self, sender: str, retry_after_s: int) -> None:
         """Let nothing more go for that long, and go slower after it: the carrier said that it is too fast."""
-        rate, wait_ms = self._rate(sender), retry_after_s * 1000
-        await self._change(sender, lambda pace: (slow_down(pace, self._now_ms(), wait_ms, rate), 0))
+        rate, wait_ms, partition = self._rate(sender), retry_after_s * 1000, self._partition(sender)
+        until_ms = max(self._slowed_until_ms.get(partition, 0), self._now_ms() + wait_ms)
+        self._slowed_until_ms[partition] = until_ms
+        # Out of turn: others are about to send.
+        await self._swap(partition, lambda pace: (slow_down(pace, self._now_ms(), wait_ms, rate), 0))
 
     def group_size(self, sender: str) -> int:
         """Return how many recipients of a campaign should go together."""
@@ -74,18 +83,21 @@ class Pacer:
     async def _change(self, sender: str, change: Callable[[Pace], tuple[Pace, int]]) -> tuple[bool, int]:
         partition = self._partition(sender)
         async with self._turns[partition]:
-            while True:
-                stored = await self._table.get(partition, _ROW)
-                before = _pace(stored) if stored else Pace()
-                after, at_ms = change(before)
-                if after == before:
-                    return False, at_ms
-                entity = Entity(partition, _ROW, {"pace": after.to_json()}, stored.etag if stored else "")
-                try:
-                    await (self._table.replace(entity) if stored else self._table.insert(entity))
-                except (EntityExists, EntityChanged):
-                    continue
-                return True, at_ms
+            return await self._swap(partition, change)
+
+    async def _swap(self, partition: str, change: Callable[[Pace], tuple[Pace, int]]) -> tuple[bool, int]:
+        while True:
+            stored = await self._table.get(partition, _ROW)
+            before = _pace(stored) if stored else Pace()
+            after, at_ms = change(before)
+            if after == before:
+                return False, at_ms
+            entity = Entity(partition, _ROW, {"pace": after.to_json()}, stored.etag if stored else "")
+            try:
+                await (self._table.replace(entity) if stored else self._table.insert(entity))
+            except (EntityExists, EntityChanged):
+                continue
+            return True, at_ms
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())
