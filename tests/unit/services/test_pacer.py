@@ -81,6 +81,30 @@ async def test_after_a_429_nothing_goes_until_the_time_that_it_named() -> None:
     assert await one.reserve(SHORT_CODE, 1) == now_ms(clock)
 
 
+async def test_a_429_holds_the_worker_that_heard_it_before_it_is_stored() -> None:
+    _, _, (pacer,) = pacers()
+    at_ms = await pacer.reserve(TOLL_FREE, 1)
+    assert await pacer.may_go(TOLL_FREE, at_ms)
+    telling = asyncio.create_task(pacer.slow_down(TOLL_FREE, 30))
+    await asyncio.sleep(0)
+    assert not telling.done()
+    assert pacer.is_slowed(TOLL_FREE)
+    assert not pacer.is_slowed(SHORT_CODE)
+    await telling
+    assert not await pacer.may_go(TOLL_FREE, at_ms)
+
+
+async def test_a_429_is_stored_before_the_reservations_that_wait_in_the_same_worker() -> None:
+    _, clock, (pacer,) = pacers()
+    waiting = [asyncio.create_task(pacer.reserve(TOLL_FREE, 1)) for _ in range(50)]
+    await asyncio.sleep(0)
+    begun_ms = now_ms(clock)
+    await pacer.slow_down(TOLL_FREE, 30)
+    late = [await one for one in waiting if not one.done()]
+    assert late
+    assert min(late[1:]) >= begun_ms + 30_000
+
+
 async def test_a_campaign_reserves_nothing_that_is_far_ahead() -> None:
     _, clock, (pacer,) = pacers()
     size = pacer.group_size(TOLL_FREE)
