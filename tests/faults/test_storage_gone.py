@@ -31,7 +31,7 @@ _GROUP = 10
 _EVERY_S = 0.5
 _LOOK_EVERY_S = 1.5
 # Event Grid comes again 10, 40 and 100 s after its first try: all comes within a minute. A bit faster is a margin.
-_TIME_SCALE = 1.05
+_TIME_SCALE = 1.1
 
 
 @dataclass(slots=True)
