@@ -78,6 +78,8 @@ def _compile(source: Path, *, upgrade: bool) -> list[str]:
     """Give the command that locks one file for every system, without traces of this machine."""
     names = [str(file.relative_to(ROOT)) for file in (source, source.with_suffix(".txt"))]
     flags = ["--quiet", "--universal", "--python-version=3.11", "--generate-hashes"]
+    # An older pip looks for the newest `coverage[toml]`, and refuses it, where the lock says `coverage` alone.
+    flags += ["--no-strip-extras"]
     flags += ["--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command=python dev.py lock"]
     flags += ["--upgrade"] if upgrade else []
     return ["uv", "pip", "compile", *flags, names[0], "--output-file", names[1]]
