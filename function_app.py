@@ -4,6 +4,7 @@ import azure.functions as func
 
 from shared.app import services
 from shared.edges import campaign_endpoints, endpoints, events, work_triggers
+from shared.edges.access import Role
 from shared.edges.api_base import NoQuery, PageQuery
 from shared.edges.api_campaigns import (
     CampaignAnswer,
@@ -42,19 +43,19 @@ http = Api(app)
 _STORAGE = "AzureWebJobsStorage"
 
 
-@http.post("messages", body=SendRequest, answers=SendAnswer, status=202)
+@http.post("messages", role=Role.SEND, body=SendRequest, answers=SendAnswer, status=202)
 async def send_message(call: Call[SendRequest, NoQuery]) -> SendAnswer:
     """Send one text to 1 to 100 recipients."""
     return await endpoints.send(services(), call)
 
 
-@http.get("messages/{id}", query=NoQuery, answers=MessageAnswer)
+@http.get("messages/{id}", role=Role.READ, query=NoQuery, answers=MessageAnswer)
 async def get_message(call: Call[None, NoQuery]) -> Reply:
     """Return one message with its history."""
     return await endpoints.message(services(), call)
 
 
-@http.act("messages/{id}", method="DELETE", answers=MessageAnswer)
+@http.act("messages/{id}", role=Role.SEND, method="DELETE", answers=MessageAnswer)
 async def cancel_message(call: Call[None, NoQuery]) -> MessageAnswer:
     """Cancel a message that has not gone."""
     return await endpoints.cancel_message(services(), call)
@@ -62,6 +63,7 @@ async def cancel_message(call: Call[None, NoQuery]) -> MessageAnswer:
 
 @http.upload_with_options(
     "campaigns",
+    role=Role.SEND,
     body=CampaignRequest,
     options=CampaignOptions,
     answers=CampaignAnswer,
@@ -75,6 +77,7 @@ async def start_campaign(call: CampaignCall) -> Reply:
 
 @http.upload_with_options(
     "campaigns/forecast",
+    role=Role.SEND,
     body=CampaignRequest,
     options=CampaignOptions,
     answers=ForecastAnswer,
@@ -86,109 +89,109 @@ async def forecast_campaign(call: CampaignCall) -> ForecastAnswer:
     return await campaign_endpoints.forecast(services(), call)
 
 
-@http.get("campaigns", query=PageQuery, answers=CampaignList)
+@http.get("campaigns", role=Role.READ, query=PageQuery, answers=CampaignList)
 async def list_campaigns(call: Call[None, PageQuery]) -> CampaignList:
     """List the campaigns, the newest first."""
     return await campaign_endpoints.campaigns(services(), call)
 
 
-@http.get("campaigns/{id}", query=NoQuery, answers=CampaignProgressAnswer)
+@http.get("campaigns/{id}", role=Role.READ, query=NoQuery, answers=CampaignProgressAnswer)
 async def get_campaign(call: Call[None, NoQuery]) -> CampaignProgressAnswer:
     """Return one campaign and how far it is."""
     return await campaign_endpoints.campaign(services(), call)
 
 
-@http.get("campaigns/{id}/recipients", query=RecipientQuery, answers=CampaignRecipientList)
+@http.get("campaigns/{id}/recipients", role=Role.READ, query=RecipientQuery, answers=CampaignRecipientList)
 async def list_campaign_recipients(call: Call[None, RecipientQuery]) -> CampaignRecipientList | Reply:
     """List the recipients of a campaign and where they are, in pages or as one CSV file."""
     return await campaign_endpoints.recipients(services(), call)
 
 
-@http.act("campaigns/{id}/pause", answers=CampaignAnswer)
+@http.act("campaigns/{id}/pause", role=Role.SEND, answers=CampaignAnswer)
 async def pause_campaign(call: Call[None, NoQuery]) -> CampaignAnswer:
     """Let nothing more of a campaign go until it is resumed."""
     return await campaign_endpoints.pause(services(), call)
 
 
-@http.act("campaigns/{id}/resume", answers=CampaignAnswer)
+@http.act("campaigns/{id}/resume", role=Role.SEND, answers=CampaignAnswer)
 async def resume_campaign(call: Call[None, NoQuery]) -> CampaignAnswer:
     """Go on with a paused campaign."""
     return await campaign_endpoints.resume(services(), call)
 
 
-@http.act("campaigns/{id}/cancel", answers=CampaignAnswer)
+@http.act("campaigns/{id}/cancel", role=Role.SEND, answers=CampaignAnswer)
 async def cancel_campaign(call: Call[None, NoQuery]) -> CampaignAnswer:
     """Let nothing more of a campaign go, ever."""
     return await campaign_endpoints.cancel(services(), call)
 
 
-@http.get("failures", query=PageQuery, answers=FailureList)
+@http.get("failures", role=Role.ADMIN, query=PageQuery, answers=FailureList)
 async def list_failures(call: Call[None, PageQuery]) -> FailureList:
     """List the work that could not be done after all tries, the newest first."""
     return await endpoints.failures(services(), call)
 
 
-@http.act("failures/{id}/resend", answers=ResendAnswer)
+@http.act("failures/{id}/resend", role=Role.ADMIN, answers=ResendAnswer)
 async def resend_failure(call: Call[None, NoQuery]) -> ResendAnswer:
     """Do one failure's work again."""
     return await endpoints.resend_failure(services(), call)
 
 
-@http.act("failures/resend", answers=ResendAnswer)
+@http.act("failures/resend", role=Role.ADMIN, answers=ResendAnswer)
 async def resend_failures(call: Call[None, NoQuery]) -> ResendAnswer:
     """Do the work of all failures again."""
     return await endpoints.resend_failures(services(), call)
 
 
-@http.post("opt-outs/check", body=OptOutRequest, answers=OptOutAnswer)
+@http.post("opt-outs/check", role=Role.READ, body=OptOutRequest, answers=OptOutAnswer)
 async def check_opt_outs(call: Call[OptOutRequest, NoQuery]) -> OptOutAnswer:
     """Tell which recipients have opted out."""
     return await endpoints.check_opt_outs(services(), call)
 
 
-@http.upload("opt-outs/add", body=OptOutRequest, file="text/csv", answers=OptOutAnswer)
+@http.upload("opt-outs/add", role=Role.SEND, body=OptOutRequest, file="text/csv", answers=OptOutAnswer)
 async def add_opt_outs(call: Call[OptOutRequest | str, NoQuery]) -> Reply:
     """Opt recipients out, or load a file of opt-outs."""
     return await endpoints.add_opt_outs(services(), call)
 
 
-@http.post("opt-outs/remove", body=OptOutRequest, answers=OptOutAnswer)
+@http.post("opt-outs/remove", role=Role.ADMIN, body=OptOutRequest, answers=OptOutAnswer)
 async def remove_opt_outs(call: Call[OptOutRequest, NoQuery]) -> OptOutAnswer:
     """Opt recipients in again."""
     return await endpoints.remove_opt_outs(services(), call)
 
 
-@http.post("opt-outs/history", body=HistoryRequest, answers=HistoryAnswer)
+@http.post("opt-outs/history", role=Role.READ, body=HistoryRequest, answers=HistoryAnswer)
 async def opt_out_history(call: Call[HistoryRequest, NoQuery]) -> HistoryAnswer:
     """Return every change of one recipient."""
     return await endpoints.opt_out_history(services(), call)
 
 
-@http.get("opt-outs", query=OptOutListQuery, answers=OptOutList)
+@http.get("opt-outs", role=Role.READ, query=OptOutListQuery, answers=OptOutList)
 async def list_opt_outs(call: Call[None, OptOutListQuery]) -> OptOutList | Reply:
     """List the opt-outs in force, in pages or as one CSV file."""
     return await endpoints.list_opt_outs(services(), call)
 
 
-@http.get("conversations", query=PageQuery, answers=ConversationList)
+@http.get("conversations", role=Role.READ, query=PageQuery, answers=ConversationList)
 async def list_conversations(call: Call[None, PageQuery]) -> ConversationList:
     """List the conversations, the latest first."""
     return await endpoints.conversations(services(), call)
 
 
-@http.get("conversations/{id}/messages", query=PageQuery, answers=MessageList)
+@http.get("conversations/{id}/messages", role=Role.READ, query=PageQuery, answers=MessageList)
 async def get_conversation(call: Call[None, PageQuery]) -> MessageList:
     """List the messages of a conversation, the newest first."""
     return await endpoints.conversation(services(), call)
 
 
-@http.get("analytics", query=AnalyticsQuery, answers=AnalyticsAnswer)
+@http.get("analytics", role=Role.READ, query=AnalyticsQuery, answers=AnalyticsAnswer)
 async def get_analytics(call: Call[None, AnalyticsQuery]) -> AnalyticsAnswer:
     """Count what was sent, what became of it, who answered and who left."""
     return await endpoints.analytics(services(), call)
 
 
-@http.get("health", query=NoQuery, answers=HealthAnswer, anonymous=True)
+@http.get("health", role=Role.ANYONE, query=NoQuery, answers=HealthAnswer)
 async def health(call: Call[None, NoQuery]) -> HealthAnswer:
     """Tell whether the app can do its work, and why not."""
     return await endpoints.health(services(), call)

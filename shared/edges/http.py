@@ -17,6 +17,7 @@ from uuid import uuid4
 import azure.functions as func
 from pydantic import BaseModel
 
+from shared.edges.access import Role
 from shared.edges.api_base import NoQuery
 from shared.edges.defects import place_of
 from shared.edges.http_errors import error_response
@@ -56,7 +57,7 @@ class Endpoint:
     """The declaration of one endpoint.
 
     Besides JSON it may take a file of the content type `file`; or, with `options`, CSV files with these options.
-    `limit` is the most bytes that a body may have.
+    `limit` is the most bytes that a body may have. `role` is who may call it.
     """
 
     name: str
@@ -64,13 +65,13 @@ class Endpoint:
     route: str
     status: int
     summary: str
+    role: Role
     query: type[BaseModel]
     answers: type[BaseModel]
     body: type[BaseModel] | None = None
     file: str | None = None
     options: type[BaseModel] | None = None
     limit: int = BODY_LIMIT
-    anonymous: bool = False
 
 
 Handler = Callable[[Call[B, Q]], Awaitable[BaseModel | Reply]]
@@ -88,14 +89,14 @@ class Api:
         self,
         route: str,
         *,
+        role: Role,
         query: type[Q],
         answers: type[BaseModel],
-        anonymous: bool = False,
     ) -> Callable[[Handler[None, Q]], Function]:
         """Declare an endpoint that reads."""
 
         def declare(handler: Handler[None, Q]) -> Function:
-            about = _endpoint(handler, "GET", route, 200, query=query, answers=answers, anonymous=anonymous)
+            about = _endpoint(handler, "GET", route, 200, role=role, query=query, answers=answers)
             return self._add(about, handler)
 
         return declare
@@ -104,6 +105,7 @@ class Api:
         self,
         route: str,
         *,
+        role: Role,
         body: type[B],
         answers: type[BaseModel],
         status: int = 200,
@@ -111,42 +113,61 @@ class Api:
         """Declare an endpoint that takes a JSON body."""
 
         def declare(handler: Handler[B, NoQuery]) -> Function:
-            about = _endpoint(handler, "POST", route, status, query=NoQuery, answers=answers, body=body)
+            about = _endpoint(handler, "POST", route, status, role=role, query=NoQuery, answers=answers, body=body)
             return self._add(about, handler)
 
         return declare
 
     def upload(
-        self, route: str, *, body: type[B], file: str, answers: type[BaseModel]
+        self, route: str, *, role: Role, body: type[B], file: str, answers: type[BaseModel]
     ) -> Callable[[Handler[B | str, NoQuery]], Function]:
         """Declare an endpoint that takes a JSON body or, of the content type `file`, a file as text."""
 
         def declare(handler: Handler[B | str, NoQuery]) -> Function:
-            about = _endpoint(handler, "POST", route, 200, query=NoQuery, answers=answers, body=body, file=file)
+            about = _endpoint(
+                handler, "POST", route, 200, role=role, query=NoQuery, answers=answers, body=body, file=file
+            )
             return self._add(about, handler)
 
         return declare
 
     def upload_with_options(
-        self, route: str, *, body: type[B], options: type[N], answers: type[BaseModel], status: int, limit: int
+        self,
+        route: str,
+        *,
+        role: Role,
+        body: type[B],
+        options: type[N],
+        answers: type[BaseModel],
+        status: int,
+        limit: int,
     ) -> Callable[[Handler[B | Upload[N], NoQuery]], Function]:
         """Declare an endpoint that takes a JSON body, or a CSV file with its options in the query or in a form."""
 
         def declare(handler: Handler[B | Upload[N], NoQuery]) -> Function:
             about = _endpoint(
-                handler, "POST", route, status, query=NoQuery, answers=answers, body=body, options=options, limit=limit
+                handler,
+                "POST",
+                route,
+                status,
+                role=role,
+                query=NoQuery,
+                answers=answers,
+                body=body,
+                options=options,
+                limit=limit,
             )
             return self._add(about, handler)
 
         return declare
 
     def act(
-        self, route: str, *, answers: type[BaseModel], method: str = "POST"
+        self, route: str, *, role: Role, answers: type[BaseModel], method: str = "POST"
     ) -> Callable[[Handler[None, NoQuery]], Function]:
         """Declare an endpoint that does something to what its route names, and takes no body."""
 
         def declare(handler: Handler[None, NoQuery]) -> Function:
-            about = _endpoint(handler, method, route, 200, query=NoQuery, answers=answers)
+            about = _endpoint(handler, method, route, 200, role=role, query=NoQuery, answers=answers)
             return self._add(about, handler)
 
         return declare
@@ -158,7 +179,7 @@ class Api:
         function.__name__ = endpoint.name
         function.__doc__ = endpoint.summary
         self.endpoints.append(endpoint)
-        level = func.AuthLevel.ANONYMOUS if endpoint.anonymous else func.AuthLevel.FUNCTION
+        level = func.AuthLevel.ANONYMOUS if endpoint.role is Role.ANYONE else func.AuthLevel.FUNCTION
         routed = self._app.route(endpoint.route, methods=[endpoint.method], auth_level=level)
         return cast("Function", self._app.function_name(endpoint.name)(routed(function)))
 

@@ -38,6 +38,7 @@ print(json.dumps([
         ],
         body=one.body and one.body.__name__,
         answers=one.answers.__name__,
+        role=one.role.value,
     )
     for one in function_app.http.endpoints
 ]))
@@ -46,12 +47,13 @@ print(json.dumps([
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An endpoint as function_app.py declares it: its heading in the page, and the names of its models."""
+    """An endpoint as function_app.py declares it: its heading in the page, the names of its models, its role."""
 
     heading: str
     query: tuple[str, ...]
     body: str | None
     answers: str
+    role: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def _endpoints() -> Mapping[str, Endpoint]:
     answer = subprocess.run(
         [sys.executable, "-c", _ASK], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
-    found = (Endpoint(one["heading"], tuple(one["query"]), one["body"], one["answers"]) for one in _list(answer.stdout))
+    found = (Endpoint(**{**one, "query": tuple(one["query"])}) for one in _list(answer.stdout))
     return {endpoint.heading: endpoint for endpoint in found}
 
 
@@ -93,6 +95,12 @@ def test_every_endpoint_has_its_section_and_every_section_its_endpoint() -> None
     listed = re.findall(r"^\| \[`([A-Z]+ /\S+)`\]", API.read_text("utf-8"), re.MULTILINE)
     assert described == set(_endpoints())
     assert sorted(listed) == sorted(_endpoints())
+
+
+def test_every_endpoint_is_listed_with_its_role() -> None:
+    told = dict(re.findall(r"^\| \[`([A-Z]+ /\S+)`\].*\| ([^|]+) \|$", API.read_text("utf-8"), re.MULTILINE))
+    roles = {heading: f"`{one.role}`" if one.role else "anyone" for heading, one in _endpoints().items()}
+    assert told == roles
 
 
 def test_every_query_parameter_and_every_field_of_a_request_is_in_its_section() -> None:
