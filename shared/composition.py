@@ -24,6 +24,7 @@ from shared.services.batches import Batches
 from shared.services.bundle import Services
 from shared.services.campaign_plans import CampaignPlans, Policy
 from shared.services.campaign_progress import CampaignProgress
+from shared.services.campaign_recipients import CampaignRecipients
 from shared.services.campaigns import Campaigns
 from shared.services.chunk_runs import ChunkRuns
 from shared.services.consent import Consents
@@ -161,6 +162,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         campaign_progress=CampaignProgress(
             campaigns=campaigns, messages=table("Messages"), counts=table("Counts"), senders=senders, clock=clock
         ),
+        campaign_recipients=CampaignRecipients(campaigns=campaigns, messages=messages, activity=activity, clock=clock),
         releases=releases,
         work=Work(sending, releases),
         failures=Failures(table("Failures"), ports.queues, clock),

@@ -66,7 +66,8 @@ async def send(services: Services, call: Call[SendRequest, NoQuery]) -> SendAnsw
 
 async def message(services: Services, call: Call[None, NoQuery]) -> Reply:
     """Return a message, or 304 when the caller's ETag still holds."""
-    found = await services.messages.get(_message_key(call))
+    key = _message_key(call)
+    found = await services.messages.get(key) or await services.campaign_recipients.find(key)
     if found is None:
         raise _no_message()
     answer = MessageAnswer.of(found)
@@ -79,7 +80,8 @@ async def message(services: Services, call: Call[None, NoQuery]) -> Reply:
 
 async def cancel_message(services: Services, call: Call[None, NoQuery]) -> MessageAnswer:
     """Cancel a message that has not gone."""
-    return MessageAnswer.of(await services.sending.cancel(_message_key(call)))
+    key = _message_key(call)
+    return MessageAnswer.of(await services.campaign_recipients.cancel(key) or await services.sending.cancel(key))
 
 
 async def check_opt_outs(services: Services, call: Call[OptOutRequest, NoQuery]) -> OptOutAnswer:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from shared.services.analytics import Analytics
 from shared.services.campaign_plans import CampaignPlans
 from shared.services.campaign_progress import CampaignProgress
+from shared.services.campaign_recipients import CampaignRecipients
 from shared.services.campaigns import Campaigns
 from shared.services.conversations import Conversations
 from shared.services.delivery_reports import DeliveryReports
@@ -41,6 +42,7 @@ class Services:
     campaigns: Campaigns
     campaign_plans: CampaignPlans
     campaign_progress: CampaignProgress
+    campaign_recipients: CampaignRecipients
     releases: Releases
     work: Work
     failures: Failures

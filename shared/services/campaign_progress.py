@@ -18,7 +18,7 @@ from shared.ports.tables import Entity, Range, Table, Value, scan
 from shared.rules.errors import InvalidRequest
 from shared.rules.ids import MessageKey, Send, block_id, to_ms
 from shared.rules.pacing import campaign_duration_ms
-from shared.rules.states import ENDS, State
+from shared.rules.states import ENDS
 from shared.services.campaign_rows import PreparedRecipient, RowError
 from shared.services.campaigns import CHUNKS_PER_BLOCK, Campaign, Campaigns, Status
 from shared.services.senders import Senders
@@ -73,7 +73,7 @@ class CampaignProgress:
         gone = counts.total()
         waiting = campaign.recipients - gone
         if waiting:
-            counts[self._waiting_state(campaign).value] += waiting
+            counts[self._waiting_state(campaign)] += waiting
         problems = await self._campaigns.problems(campaign_id) if campaign.errors else []
         return Progress(campaign, counts, gone, self._ends_ms(campaign, waiting), problems[:_MOST_PROBLEMS])
 
@@ -109,7 +109,7 @@ class CampaignProgress:
             entity.row: entity.values
             async for entity in scan(self._messages, Range(send.block_partition), ("state", "reason"))
         }
-        waiting = self._waiting_state(campaign).value
+        waiting = self._waiting_state(campaign)
         return [
             _state_of(one, MessageKey.outbound(send, campaign.sender, one.to), rows, waiting)
             for addressees in parts
@@ -130,10 +130,8 @@ class CampaignProgress:
             await self._counts.upsert(Entity(send.block_partition, "counts", values))
         return counts
 
-    def _waiting_state(self, campaign: Campaign) -> State:
-        if campaign.status is Status.CANCELED:
-            return State.CANCELED
-        return State.SCHEDULED if campaign.send_at_ms > to_ms(self._clock.now()) else State.QUEUED
+    def _waiting_state(self, campaign: Campaign) -> str:
+        return campaign.waiting_state(to_ms(self._clock.now())).value
 
     def _ends_ms(self, campaign: Campaign, waiting: int) -> int | None:
         if not waiting or campaign.status is not Status.RUNNING:

@@ -19,6 +19,7 @@ from shared.ports.tables import Entity, EntityChanged, EntityExists, Range, Tabl
 from shared.rules.errors import NotFound, StorageUnavailable
 from shared.rules.ids import Send, block_id, newest_first, to_ms
 from shared.rules.pacing import Rate, group_size
+from shared.rules.states import State
 from shared.services.campaign_rows import PreparedRecipient, RowError
 
 LEASE = timedelta(seconds=60)
@@ -67,6 +68,12 @@ class Campaign:
         """Return the request that the messages of a chunk belong to: that of its block."""
         return Send(block_id(self.id, chunk // CHUNKS_PER_BLOCK), self.created_ms, block=True)
 
+    def waiting_state(self, now_ms: int) -> State:
+        """Return the state of the recipients whose turn has not come."""
+        if self.status is Status.CANCELED:
+            return State.CANCELED
+        return State.SCHEDULED if self.send_at_ms > now_ms else State.QUEUED
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -74,7 +81,8 @@ class Chunk:
 
     `position`: how many recipients have been done; `group`: how many are being handed over, since `first_sent_ms`;
     `partial`: some of the next group have been done already, and have rows; `not_before_ms`: until when ACS asks for a
-    pause; `wake_ms`: when the timer looks at it; 0 is when its turn comes.
+    pause; `wake_ms`: when the timer looks at it; 0 is when its turn comes; `canceled`: the places of recipients that
+    were canceled one by one before their group was claimed; `revision`: how often workers have written it.
     """
 
     campaign: str
@@ -89,6 +97,8 @@ class Chunk:
     lease_ms: int = 0
     round: int = 0
     closed: bool = False
+    canceled: tuple[int, ...] = ()
+    revision: int = 0
     etag: str = ""
 
     def is_active(self, now_ms: int) -> bool:
@@ -200,11 +210,27 @@ class Campaigns:
         return await self.keep(replace(chunk, lease_ms=until_ms, wake_ms=max(chunk.wake_ms, until_ms)))
 
     async def keep(self, chunk: Chunk) -> Chunk | None:
-        """Write a chunk that was read; None if somebody else has written it since."""
+        """Write a chunk that was read, with what was canceled in it since; None if another worker has written it."""
+        while True:
+            following = replace(chunk, revision=chunk.revision + 1)
+            try:
+                return replace(following, etag=await self._table.replace(_chunk_entity(following)))
+            except EntityChanged:
+                stored = await self.chunk(chunk.campaign, chunk.number)
+                if stored is None or stored.revision != chunk.revision:
+                    return None
+                chunk = replace(chunk, canceled=stored.canceled, etag=stored.etag)
+
+    async def cancel_place(self, chunk: Chunk, place: int) -> bool:
+        """Cancel one recipient of a chunk that was read; False if it has been written since, and must be read again.
+
+        No group that is claimed from now on holds this recipient. A worker that has the chunk goes on with it.
+        """
         try:
-            return replace(chunk, etag=await self._table.replace(_chunk_entity(chunk)))
+            await self._table.replace(_chunk_entity(replace(chunk, canceled=(*chunk.canceled, place))))
         except EntityChanged:
-            return None
+            return False
+        return True
 
     async def addressees(self, campaign_id: str, number: int) -> tuple[PreparedRecipient, ...]:
         """Return the recipients of a chunk, in the order in which they are texted."""
@@ -355,6 +381,8 @@ def _chunk_entity(chunk: Chunk) -> Entity:
         "leaseMs": chunk.lease_ms,
         "round": chunk.round,
         "closed": chunk.closed,
+        "canceled": json.dumps(chunk.canceled),
+        "revision": chunk.revision,
     }
     return Entity(chunk.campaign, _chunk_row(chunk.number), values, chunk.etag)
 
@@ -374,5 +402,8 @@ def _chunk_from(entity: Entity) -> Chunk:
         lease_ms=int(values["leaseMs"]),
         round=int(values["round"]),
         closed=bool(values["closed"]),
+        # Rows of an earlier version have neither.
+        canceled=tuple(json.loads(str(values.get("canceled", "[]")))),
+        revision=int(values.get("revision", 0)),
         etag=entity.etag,
     )

@@ -19,18 +19,18 @@ from shared.ports.clock import Clock
 from shared.ports.queue import Queue
 from shared.rules.countries import ByCountry
 from shared.rules.errors import CarrierRefused, CarrierThrottled, SmsError
-from shared.rules.ids import MessageKey, from_ms, to_ms
+from shared.rules.ids import from_ms, to_ms
 from shared.rules.pacing import CAMPAIGN_AHEAD_MS
 from shared.rules.quiet_hours import DayHours, next_allowed
 from shared.rules.reasons import Reason
-from shared.rules.segments import count_segments
-from shared.rules.states import History, State, Step
+from shared.rules.states import State, Step
 from shared.services.activity import Activity, ActivityLog
+from shared.services.campaign_recipients import draft_of
 from shared.services.campaign_rows import PreparedRecipient
 from shared.services.campaigns import LEASE, Campaign, Campaigns, Chunk, Status
 from shared.services.departure import Claim, Departed, Departure, Overtaken, Settlement, refused
 from shared.services.fence import UNREAD
-from shared.services.messages import Direction, Message, Messages
+from shared.services.messages import Message, Messages
 from shared.services.pacer import Pacer
 
 # For how long a worker waits for its moment before it gives the chunk back to the queue.
@@ -143,15 +143,13 @@ class ChunkRuns:
         )
         if claimed is None:
             return None
-        drafts = [_draft(campaign, claimed, one) for one in group]
-        left = await self._not_recorded(campaign, drafts) if claimed.partial else drafts
-        claims = [Claim(draft, retaken=False) for draft in left]
+        claims = [Claim(draft, retaken=False) for draft in await self._left(campaign, claimed, group)]
         return await self._send(campaign, claimed, claims, go_ms)
 
     async def _repeat(
         self, campaign: Campaign, chunk: Chunk, group: Sequence[PreparedRecipient], go_ms: int
     ) -> Chunk | None:
-        left = await self._not_recorded(campaign, [_draft(campaign, chunk, one) for one in group])
+        left = await self._left(campaign, replace(chunk, partial=True), group)
         lost = [Claim(draft, retaken=True) for draft in left]
         if not self._may_text(campaign, group):
             # The first try may never have reached the carrier: then a repeat would be the first, and too late.
@@ -159,6 +157,20 @@ class ChunkRuns:
             await self._record(campaign, [Settlement(claim.message, interrupted) for claim in lost])
             return await self._go_on(chunk)
         return await self._send(campaign, chunk, lost, go_ms)
+
+    async def _left(self, campaign: Campaign, chunk: Chunk, group: Sequence[PreparedRecipient]) -> Sequence[Message]:
+        """Return those of a group that are to be sent, after those who were canceled one by one have their end."""
+        canceled = [one for place, one in enumerate(group, chunk.position) if place in chunk.canceled]
+        await self._cancel(campaign, chunk, canceled)
+        drafts = [_draft(campaign, chunk, one) for one in group if one not in canceled]
+        return await self._not_recorded(campaign, drafts) if chunk.partial else drafts
+
+    async def _cancel(self, campaign: Campaign, chunk: Chunk, canceled: Sequence[PreparedRecipient]) -> None:
+        # Who canceled them writes this too, unless it died.
+        waiting = [_draft(campaign, replace(chunk, first_sent_ms=0), one) for one in canceled]
+        left = await self._not_recorded(campaign, waiting)
+        end = Step(State.CANCELED, self._now_ms(), Reason.CANCELED)
+        await self._record(campaign, [Settlement(message, end) for message in left])
 
     async def _not_recorded(self, campaign: Campaign, drafts: Sequence[Message]) -> Sequence[Message]:
         recorded = await asyncio.gather(*(self._messages.get(draft.key) for draft in drafts))
@@ -224,9 +236,7 @@ class ChunkRuns:
     async def _end(
         self, campaign: Campaign, chunk: Chunk, addressees: Sequence[PreparedRecipient], state: State, reason: Reason
     ) -> Chunk | None:
-        rest: Sequence[Message] = [_draft(campaign, chunk, one) for one in addressees[chunk.position :]]
-        if chunk.partial:
-            rest = await self._not_recorded(campaign, rest)
+        rest = await self._left(campaign, chunk, addressees[chunk.position :])
         end = Step(state, self._now_ms(), reason)
         await self._record(campaign, [Settlement(message, end) for message in rest])
         return await self._campaigns.keep(replace(chunk, position=chunk.total, group=0, closed=True))
@@ -280,22 +290,7 @@ def _next_group(addressees: Sequence[PreparedRecipient], most: int) -> Sequence[
 
 
 def _draft(campaign: Campaign, chunk: Chunk, addressee: PreparedRecipient) -> Message:
-    send = campaign.send_of(chunk.number)
-    count = count_segments(addressee.text)
-    return Message(
-        key=MessageKey.outbound(send, campaign.sender, addressee.to),
-        direction=Direction.OUTBOUND,
-        sender=campaign.sender,
-        recipient=addressee.to,
-        text=addressee.text,
-        history=History((_first_step(campaign, chunk),)),
-        tag=campaign.tag,
-        encoding=count.encoding.value,
-        segments=count.segments,
-        delivery_report=campaign.delivery_report,
-        first_sent_ms=chunk.first_sent_ms,
-        campaign=campaign.id,
-    )
+    return draft_of(campaign, chunk.number, addressee, _first_step(campaign, chunk), chunk.first_sent_ms)
 
 
 def _first_step(campaign: Campaign, chunk: Chunk) -> Step:

@@ -12,6 +12,7 @@ from shared.services.bundle import Services
 from shared.services.campaign_plans import CampaignRequest
 from shared.services.campaign_rows import number_rows
 from shared.services.campaigns import Status
+from shared.services.messages import Message
 from shared.services.recipients import recipients_of
 from shared.services.sending import RecipientAnswer, Text
 from tests.simulation import people
@@ -25,10 +26,11 @@ _MOST_PEOPLE = 400_000
 
 @dataclass(slots=True)
 class Promises:
-    """What callers were told is accepted: ids of messages, and campaigns with their recipients."""
+    """What callers were told: ids of accepted and of canceled messages, and campaigns with their recipients."""
 
     messages: set[str] = field(default_factory=set)
     campaigns: dict[str, int] = field(default_factory=dict)
+    canceled: set[str] = field(default_factory=set)
 
 
 class Callers:
@@ -120,9 +122,12 @@ class Callers:
         if key is None:
             raise Broken("I2: the id of a message is none")
         try:
-            await self._world.ask(lambda services: services.sending.cancel(key))
+            canceled = await self._world.ask(lambda services: _cancel(services, key))
         except (SmsError, Died):
             return
+        if canceled.id != message_id:
+            raise Broken("I2: a canceled message has another id")
+        self.promises.canceled.add(message_id)
 
     # Campaigns.
 
@@ -137,6 +142,8 @@ class Callers:
             self._world.go(self._leave(self._random.choice(numbers)))
         if self._random.random() < 0.3:
             self._world.go(self._change_mind(campaign_id))
+        if self._random.random() < 0.5:
+            self._world.go(self._cancel_recipients(campaign_id))
 
     async def _start(self, number: int, numbers: Sequence[str]) -> str | None:
         random, now_ms = self._random, self._world.time.now_ms()
@@ -188,6 +195,18 @@ class Callers:
         await asyncio.sleep(self._random.expovariate(1 / self._random.choice((60, 600, 3600))))
         await self._set(campaign_id, Status.RUNNING)
 
+    async def _cancel_recipients(self, campaign_id: str) -> None:
+        """Cancel a few recipients one by one, while their campaign runs."""
+        await asyncio.sleep(self._random.expovariate(1 / 30))
+        try:
+            found, _ = await self._world.ask(
+                lambda services: services.campaign_progress.recipients(campaign_id, None, 1_000, None)
+            )
+        except (SmsError, Died):
+            return
+        for one in self._random.sample(found, min(len(found), 5)):
+            await self._cancel(one.id)
+
     async def _set(self, campaign_id: str, status: Status) -> None:
         while True:
             try:
@@ -198,6 +217,10 @@ class Callers:
                 await asyncio.sleep(self._random.expovariate(1 / 20))
                 continue
             return
+
+
+async def _cancel(services: Services, key: MessageKey) -> Message:
+    return await services.campaign_recipients.cancel(key) or await services.sending.cancel(key)
 
 
 async def _set_status(services: Services, campaign_id: str, status: Status) -> None:

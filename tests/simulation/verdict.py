@@ -67,6 +67,10 @@ def _check_promises(world: World, promises: Promises) -> None:
     for campaign, recipients in promises.campaigns.items():
         if by_campaign[campaign] != recipients:
             raise Broken(f"I7: a campaign of {recipients} recipients has {by_campaign[campaign]} messages")
+    canceled = [row for row in rows if f"{row.partition}.{row.row}" in promises.canceled]
+    if any(_state(row) is not State.CANCELED or row.row[15:] in world.judge.wires for row in canceled):
+        raise Broken("I2: a message was called canceled, and went or is something else")
+    world.judge.checks["I2 canceled messages"] += len(canceled)
     wires = {row.row[15:] for row in rows if _state(row) in (State.DELIVERED, State.SENT)}
     unknown_to_carrier = wires - world.judge.wires
     if unknown_to_carrier:

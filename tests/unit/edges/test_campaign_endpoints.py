@@ -325,6 +325,21 @@ async def test_a_campaign_whose_sender_is_gone_is_still_shown(monkeypatch: pytes
     assert (answer["from"], "pacePerMinute" in answer, "estimatedEndAt" in answer) == (SHORT_CODE, False, False)
 
 
+async def test_a_recipient_that_waits_is_shown_and_canceled_by_its_id(world: World, caller: Caller) -> None:
+    campaign_id = read(await start(caller, GOOD | {"sendAt": "2030-01-01T10:00:00Z"}))["id"]
+    message_id = read(await listed(caller, campaign_id))["value"][0]["id"]
+
+    async def ask(name: str, method: str) -> Any:
+        return read(await caller.http(name, method, f"messages/{message_id}", route={"id": message_id}))
+
+    assert (await ask("get_message", "GET"))["state"] == "scheduled"
+    canceled = await ask("cancel_message", "DELETE")
+    assert (canceled["state"], canceled["reason"]["code"]) == ("canceled", "canceled")
+    assert await ask("cancel_message", "DELETE") == canceled == await ask("get_message", "GET")
+    assert (await shown(caller, campaign_id))["counts"]["canceled"] == 1
+    assert len(world.carrier.requests) == 0
+
+
 async def test_pause_holds_resume_goes_on_and_cancel_ends(world: World, caller: Caller) -> None:
     people = [{"to": f"+1425555{number:04d}"} for number in range(350)]
     body = GOOD | {"from": TOLL_FREE, "text": "Hi", "recipients": people}
