@@ -23,10 +23,10 @@ def fast() -> World:
     return World(settings(SMS_SENDERS=json.dumps(senders), SMS_DEFAULT_SENDER=SHORT_CODE))
 
 
-async def waiting(world: World, count: int, **options: bool) -> Campaign:
+async def waiting(world: World, count: int, *, delivery_report: bool = True) -> Campaign:
     """Start a campaign whose time has not come."""
     in_an_hour = to_ms(world.clock.now()) + 3_600_000
-    return await start(world, request(world, people(count), send_at_ms=in_an_hour, **options))
+    return await start(world, request(world, people(count), send_at_ms=in_an_hour, delivery_report=delivery_report))
 
 
 async def key_of(world: World, campaign: Campaign, to: str) -> MessageKey:
