@@ -84,8 +84,8 @@ class Stack:
         return listed
 
     def start_campaign(self, sender: str, text: str, recipients: list[str]) -> str:
-        """Start a campaign through the first worker's API and return its id."""
-        people = [{"to": number} for number in recipients]
+        """Start a campaign through the first worker's API and return its id; `{{n}}` is another number for each."""
+        people = [{"to": to, "vars": {"n": str(number)}} for number, to in enumerate(recipients)]
         body = {"name": "Bench", "from": sender, "text": text, "recipients": people}
         _, headers = ask(f"{self.workers[0].url}/api/campaigns", body)
         return headers["Operation-Location"].rpartition("/")[2]

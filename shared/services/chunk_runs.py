@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
-from collections.abc import Sequence
-from dataclasses import replace
-from itertools import takewhile
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from shared.ports.clock import Clock
 from shared.ports.queue import Queue
 from shared.rules.countries import ByCountry
-from shared.rules.errors import CarrierRefused, CarrierThrottled, SmsError
+from shared.rules.errors import CarrierThrottled, SmsError
 from shared.rules.ids import from_ms, to_ms
 from shared.rules.pacing import CAMPAIGN_AHEAD_MS
 from shared.rules.quiet_hours import DayHours, next_allowed
@@ -28,7 +27,7 @@ from shared.services.activity import Activity, ActivityLog
 from shared.services.campaign_recipients import draft_of
 from shared.services.campaign_rows import PreparedRecipient
 from shared.services.campaigns import LEASE, Campaign, Campaigns, Chunk, Status
-from shared.services.departure import Claim, Departed, Departure, Overtaken, Settlement, refused
+from shared.services.departure import REQUESTS_AT_ONCE, Claim, Departed, Departure, Overtaken, Settlement, refused
 from shared.services.fence import UNREAD
 from shared.services.messages import Message, Messages
 from shared.services.pacer import Pacer
@@ -43,6 +42,22 @@ _SOON_MS = 15 * 60_000
 _LONGEST_WAIT_S = 300
 # After this long a worker hands the chunk on: well before its function times out, and while its lease lasts.
 _SHIFT_MS = 45_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The next recipients of a chunk: how many places they take, and who of them is to be sent, by place."""
+
+    size: int
+    left: Mapping[int, PreparedRecipient]
+
+    def only(self, places: Iterable[int]) -> _Group:
+        """Return these places alone."""
+        return replace(self, left={place: self.left[place] for place in places if place in self.left})
+
+    def without(self, places: Collection[int]) -> _Group:
+        """Return all but these places."""
+        return replace(self, left={place: one for place, one in self.left.items() if place not in places})
 
 
 class ChunkRuns:
@@ -100,7 +115,8 @@ class ChunkRuns:
         if chunk.group:
             if chunk.not_before_ms > self._now_ms():
                 return await self._rest_until(chunk, chunk.not_before_ms)
-            group = addressees[chunk.position : chunk.position + chunk.group]
+            claimed = addressees[chunk.position : chunk.position + chunk.group]
+            group = await self._left(campaign, replace(chunk, partial=True), claimed)
             return await self._at_its_moment(campaign, chunk, group, again=True)
         if campaign.status in (Status.CANCELED, Status.DONE):
             return await self._end(campaign, chunk, addressees, State.CANCELED, Reason.CANCELED)
@@ -108,17 +124,17 @@ class ChunkRuns:
             return await self._end(campaign, chunk, addressees, State.EXPIRED, Reason.EXPIRED)
         if campaign.status is Status.PAUSED:
             return await self._campaigns.keep(replace(chunk, lease_ms=0, wake_ms=0))
-        group = _next_group(addressees[chunk.position :], self._pacer.group_size(campaign.sender))
-        allowed_ms = self._allowed_ms(campaign, group)
-        begin_ms = max(allowed_ms, chunk.not_before_ms)
+        following = _next_group(addressees[chunk.position :], self._pacer.group_size(campaign.sender))
+        begin_ms = max(self._allowed_ms(campaign, following[0]), chunk.not_before_ms)
         if begin_ms > self._now_ms():
             return await self._rest(campaign, chunk, begin_ms)
+        group = await self._left(campaign, chunk, following)
         return await self._at_its_moment(campaign, chunk, group, again=False)
 
-    async def _at_its_moment(
-        self, campaign: Campaign, chunk: Chunk, group: Sequence[PreparedRecipient], *, again: bool
-    ) -> Chunk | None:
-        room = await self._pacer.reserve_for_campaign(campaign.sender, len(group))
+    async def _at_its_moment(self, campaign: Campaign, chunk: Chunk, group: _Group, *, again: bool) -> Chunk | None:
+        if not group.left:
+            return await self._go_on(replace(chunk, group=group.size))
+        room = await self._pacer.reserve_for_campaign(campaign.sender, len(group.left))
         wait_ms = max(0, room.at_ms - self._now_ms())
         if wait_ms > _PATIENCE_MS:
             return await self._rest(campaign, chunk, room.at_ms)
@@ -133,24 +149,21 @@ class ChunkRuns:
             return chunk
         return await self._claim_and_send(campaign, chunk, group, room.at_ms)
 
-    async def _claim_and_send(
-        self, campaign: Campaign, chunk: Chunk, group: Sequence[PreparedRecipient], go_ms: int
-    ) -> Chunk | None:
+    async def _claim_and_send(self, campaign: Campaign, chunk: Chunk, group: _Group, go_ms: int) -> Chunk | None:
         now_ms = self._now_ms()
         lease_ms = now_ms + int(LEASE.total_seconds() * 1000)
         claimed = await self._campaigns.keep(
-            replace(chunk, group=len(group), first_sent_ms=now_ms, lease_ms=lease_ms, wake_ms=lease_ms)
+            replace(chunk, group=group.size, first_sent_ms=now_ms, lease_ms=lease_ms, wake_ms=lease_ms)
         )
         if claimed is None:
             return None
-        claims = [Claim(draft, retaken=False) for draft in await self._left(campaign, claimed, group)]
+        if set(claimed.canceled) != set(chunk.canceled):
+            group = await self._without_canceled(campaign, claimed, group)
+        claims = [Claim(_draft(campaign, claimed, one), retaken=False) for one in group.left.values()]
         return await self._send(campaign, claimed, claims, go_ms)
 
-    async def _repeat(
-        self, campaign: Campaign, chunk: Chunk, group: Sequence[PreparedRecipient], go_ms: int
-    ) -> Chunk | None:
-        left = await self._left(campaign, replace(chunk, partial=True), group)
-        lost = [Claim(draft, retaken=True) for draft in left]
+    async def _repeat(self, campaign: Campaign, chunk: Chunk, group: _Group, go_ms: int) -> Chunk | None:
+        lost = [Claim(_draft(campaign, chunk, one), retaken=True) for one in group.left.values()]
         if not self._may_text(campaign, group):
             # The first try may never have reached the carrier: then a repeat would be the first, and too late.
             interrupted = Step(State.UNKNOWN, self._now_ms(), Reason.INTERRUPTED)
@@ -158,41 +171,43 @@ class ChunkRuns:
             return await self._go_on(chunk)
         return await self._send(campaign, chunk, lost, go_ms)
 
-    async def _left(self, campaign: Campaign, chunk: Chunk, group: Sequence[PreparedRecipient]) -> Sequence[Message]:
-        """Return those of a group that are to be sent, after those who were canceled one by one have their end."""
-        canceled = [one for place, one in enumerate(group, chunk.position) if place in chunk.canceled]
-        await self._cancel(campaign, chunk, canceled)
-        drafts = [_draft(campaign, chunk, one) for one in group if one not in canceled]
-        return await self._not_recorded(campaign, drafts) if chunk.partial else drafts
+    async def _left(self, campaign: Campaign, chunk: Chunk, group: Sequence[PreparedRecipient]) -> _Group:
+        """Return who of a group is still to be sent; before its moment is reserved, since this may take a while."""
+        everybody = _Group(len(group), dict(enumerate(group, chunk.position)))
+        left = await self._without_canceled(campaign, chunk, everybody)
+        return await self._without_recorded(campaign, chunk, left) if chunk.partial else left
 
-    async def _cancel(self, campaign: Campaign, chunk: Chunk, canceled: Sequence[PreparedRecipient]) -> None:
+    async def _without_canceled(self, campaign: Campaign, chunk: Chunk, group: _Group) -> _Group:
+        canceled = group.only(chunk.canceled)
         # Who canceled them writes this too, unless it died.
-        waiting = [_draft(campaign, replace(chunk, first_sent_ms=0), one) for one in canceled]
-        left = await self._not_recorded(campaign, waiting)
+        waiting = replace(chunk, first_sent_ms=0)
+        left = await self._without_recorded(campaign, waiting, canceled)
         end = Step(State.CANCELED, self._now_ms(), Reason.CANCELED)
-        await self._record(campaign, [Settlement(message, end) for message in left])
+        ends = [Settlement(_draft(campaign, waiting, one), end) for one in left.left.values()]
+        await self._record(campaign, ends)
+        return group.without(canceled.left)
 
-    async def _not_recorded(self, campaign: Campaign, drafts: Sequence[Message]) -> Sequence[Message]:
-        recorded = await asyncio.gather(*(self._messages.get(draft.key) for draft in drafts))
+    async def _without_recorded(self, campaign: Campaign, chunk: Chunk, group: _Group) -> _Group:
+        keys = {place: _draft(campaign, chunk, one).key for place, one in group.left.items()}
+        recorded = await asyncio.gather(*(self._messages.get(key) for key in keys.values()))
         # Whoever recorded these may have died before they were counted.
         await self._trace(campaign, [message for message in recorded if message])
-        return [draft for draft, message in zip(drafts, recorded, strict=True) if message is None]
+        return group.without([place for place, message in zip(keys, recorded, strict=True) if message])
 
     async def _send(self, campaign: Campaign, chunk: Chunk, claims: Sequence[Claim], go_ms: int) -> Chunk | None:
         last_ms = self._last_ms(campaign)
         departed = await self._departure.go(campaign.send_of(chunk.number), claims, UNREAD, go_ms, last_ms)
-        settlements = list(departed.settlements)
-        if departed.error is None or isinstance(departed.error, CarrierRefused):
-            await self._record(campaign, [*settlements, *refused(departed, self._now_ms())])
-            return await self._go_on(chunk)
+        settlements = [*departed.settlements, *refused(departed, self._now_ms())]
         await self._record(campaign, settlements)
-        return await self._wait(campaign, chunk, departed, departed.error)
+        if departed.error and departed.not_taken:
+            return await self._wait(campaign, chunk, departed, departed.error)
+        return await self._go_on(chunk)
 
     async def _wait(self, campaign: Campaign, chunk: Chunk, departed: Departed, error: SmsError) -> Chunk | None:
         # What has not gone is claimed anew, so that its repeat window begins anew; what may have gone is repeated.
         again = chunk
         if not any(claim.retaken for claim in departed.not_taken):
-            partial = chunk.partial or bool(departed.settlements)
+            partial = chunk.partial or bool(departed.settlements or departed.refused)
             again = replace(chunk, group=0, first_sent_ms=0, partial=partial)
         if isinstance(error, Overtaken):
             return again
@@ -238,7 +253,7 @@ class ChunkRuns:
     ) -> Chunk | None:
         rest = await self._left(campaign, chunk, addressees[chunk.position :])
         end = Step(state, self._now_ms(), reason)
-        await self._record(campaign, [Settlement(message, end) for message in rest])
+        await self._record(campaign, [Settlement(_draft(campaign, chunk, one), end) for one in rest.left.values()])
         return await self._campaigns.keep(replace(chunk, position=chunk.total, group=0, closed=True))
 
     async def _rest(self, campaign: Campaign, chunk: Chunk, until_ms: int) -> Chunk | None:
@@ -259,22 +274,23 @@ class ChunkRuns:
         delay_s = -(-max(0, at_ms - self._now_ms()) // 1000)
         await self._queue.put(json.dumps({"campaign": chunk.campaign, "chunk": chunk.number}), delay_s=delay_s)
 
-    def _may_text(self, campaign: Campaign, group: Sequence[PreparedRecipient]) -> bool:
+    def _may_text(self, campaign: Campaign, group: _Group) -> bool:
         expired = campaign.not_after_ms and self._now_ms() > campaign.not_after_ms
-        return not expired and self._allowed_ms(campaign, group) <= self._now_ms()
+        first = next(iter(group.left.values()))
+        return not expired and self._allowed_ms(campaign, first) <= self._now_ms()
 
     def _last_ms(self, campaign: Campaign) -> int:
         """Return until when those who may be texted now may still be; 0 is for ever."""
         closing_ms = self._now_ms() + _CLOSING_MS if campaign.quiet else 0
         return min(filter(None, (campaign.not_after_ms, closing_ms)), default=0)
 
-    def _allowed_ms(self, campaign: Campaign, group: Sequence[PreparedRecipient]) -> int:
-        """Return when these may be texted: now, or later; all recipients of a chunk are in the same places."""
+    def _allowed_ms(self, campaign: Campaign, addressee: PreparedRecipient) -> int:
+        """Return when this one may be texted: now, or later; all recipients of a chunk are in the same places."""
         earliest_ms = max(self._now_ms(), campaign.send_at_ms)
         if not campaign.quiet:
             return earliest_ms
         for at_ms in (earliest_ms, earliest_ms + _CLOSING_MS):
-            allowed_ms = to_ms(next_allowed(group[0].to, from_ms(at_ms), self._hours))
+            allowed_ms = to_ms(next_allowed(addressee.to, from_ms(at_ms), self._hours))
             if allowed_ms > at_ms:
                 return allowed_ms
         return earliest_ms
@@ -284,9 +300,13 @@ class ChunkRuns:
 
 
 def _next_group(addressees: Sequence[PreparedRecipient], most: int) -> Sequence[PreparedRecipient]:
-    """Return the recipients of the next request: one text, next to each other in the chunk."""
-    first = addressees[0].text
-    return list(takewhile(lambda one: one.text == first, addressees[:most]))
+    """Return up to `most` recipients, of no more texts than may go side by side: each is a request."""
+    texts: set[str] = set()
+    for size, one in enumerate(addressees[:most]):
+        texts.add(one.text)
+        if len(texts) > REQUESTS_AT_ONCE:
+            return addressees[:size]
+    return addressees[:most]
 
 
 def _draft(campaign: Campaign, chunk: Chunk, addressee: PreparedRecipient) -> Message:

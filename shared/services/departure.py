@@ -1,7 +1,8 @@
-"""Departure: handing messages of one text to the carrier, behind the fence, and what that means for each of them.
+"""Departure: handing messages of one sender to the carrier, behind the fence, and what that means for each of them.
 
-Before every request the fence and the sender's pace are looked at (invariants I1, I4). A request is made once: what was
-not taken or not answered is for the caller to repeat, with the same ids and at a moment of its own.
+Messages of one text share a request; requests of different texts go side by side, a few at once. Right before they go,
+the fence and the sender's pace are looked at (invariants I1, I4). A request is made once: what was not taken or not
+answered is for the caller to repeat, with the same ids and at a moment of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import reduce
 
 from shared.ports.carrier import Addressee, Carrier, SendRequest, SendResult
 from shared.ports.clock import Clock
@@ -24,6 +26,8 @@ from shared.services.pacer import Pacer
 
 # For how long the halves of a refused request may take: well below a worker's lease.
 _APART_MS = 30_000
+# So many requests, one for each text, leave within a tenth of a second of one look at the fence.
+REQUESTS_AT_ONCE = 32
 
 
 class Overtaken(SmsError):
@@ -61,6 +65,11 @@ class Settlement:
     trace: Trace = UNTRACED
 
     @property
+    def is_sent(self) -> bool:
+        """Tell whether the carrier took the message."""
+        return self.step.state is State.SENT
+
+    @property
     def settled(self) -> Message:
         """Return the message with that step taken."""
         return self.message.with_step(self.step, self.carrier_message_id, self.trace)
@@ -68,13 +77,16 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Departed:
-    """What came of a departure: settlements, and the messages that the carrier did not take, with its error.
+    """What came of a departure: settlements, and the messages that the carrier did not take.
 
-    Of those with CarrierSilent it is not known whether the carrier took them; they count as retaken.
+    `refused`: those that it would refuse again. `not_taken`: those that may be repeated; of those with CarrierSilent it
+    is not known whether the carrier took them, and they count as retaken. `error`: why, of several the one that asks
+    for the longest pause.
     """
 
     settlements: Sequence[Settlement] = ()
     not_taken: Sequence[Claim] = field(default_factory=tuple)
+    refused: Sequence[Claim] = field(default_factory=tuple)
     error: SmsError | None = None
 
     def and_then(self, other: Departed) -> Departed:
@@ -82,8 +94,13 @@ class Departed:
         return Departed(
             [*self.settlements, *other.settlements],
             [*self.not_taken, *other.not_taken],
-            self.error or other.error,
+            [*self.refused, *other.refused],
+            max(filter(None, (self.error, other.error)), key=_weight, default=None),
         )
+
+
+def _weight(error: SmsError) -> tuple[bool, bool, int]:
+    return not isinstance(error, CarrierRefused), not isinstance(error, Overtaken), error.retry_after_s or 0
 
 
 class Departure:
@@ -99,17 +116,17 @@ class Departure:
         self._repeat_window = repeat_window
 
     async def go(self, send: Send, claims: Sequence[Claim], fence: Fence, go_ms: int, last_ms: int = 0) -> Departed:
-        """Hand over the claims (one sender and text) that the fence lets pass, at the moment reserved for them.
+        """Hand over the claims that the fence lets pass, at the moment reserved for them.
 
-        `go_ms` is that moment; when it has passed, or the sender has been slowed since, none is handed over. Nor is
-        any after `last_ms`, when they may not be texted any more (0: always).
+        They are of one sender, and of REQUESTS_AT_ONCE texts at most. `go_ms` is that moment; when it has passed, or
+        the sender has been slowed since, none is handed over. Nor is any after `last_ms`, when they may not be texted
+        any more (0: always).
         """
         apart_ms = self._now_ms() + _APART_MS
-        return await self._go(send, claims, fence, go_ms, min(last_ms, apart_ms) if last_ms else apart_ms)
+        until_ms = min(last_ms, apart_ms) if last_ms else apart_ms
+        return await self._go(send, claims, fence, go_ms, until_ms) if claims else Departed()
 
     async def _go(self, send: Send, claims: Sequence[Claim], fence: Fence, go_ms: int, until_ms: int) -> Departed:
-        if not claims:
-            return Departed()
         sender, recipients = claims[0].message.sender, [claim.message.recipient for claim in claims]
         fence, may_go = await asyncio.gather(
             self._fences.fresh(fence, sender, recipients), self._pacer.may_go(sender, go_ms)
@@ -123,7 +140,18 @@ class Departure:
             return held
         if not may_go or self._pacer.is_slowed(sender) or self._now_ms() > until_ms:
             return held.and_then(_overtaken(due))
-        return held.and_then(await self._hand_over(send, due, fence, until_ms))
+        requests = (self._hand_over(send, of_one_text, fence, until_ms) for of_one_text in _by_text(due))
+        handed = reduce(Departed.and_then, await asyncio.gather(*requests))
+        return held.and_then(await self._with_leaks(sender, fence, handed))
+
+    async def _with_leaks(self, sender: str, fence: Fence, departed: Departed) -> Departed:
+        requested = {one.message.recipient: one.trace.requested_ms for one in departed.settlements if one.is_sent}
+        leaked = await self._fences.leaked(fence, sender, requested)
+        marked = [
+            replace(one, trace=replace(one.trace, leaked=one.is_sent and one.message.recipient in leaked))
+            for one in departed.settlements
+        ]
+        return replace(departed, settlements=marked)
 
     def _verdict(self, claim: Claim, fence: Fence) -> Step | None:
         """Return the step of a message that must not be sent now, None if it is to be sent."""
@@ -145,7 +173,7 @@ class Departure:
         except CarrierRefused as error:
             if error.target == "recipients":
                 return await self._go_apart(send, due, fence, until_ms)
-            return Departed(not_taken=due, error=error)
+            return Departed(refused=due, error=error)
         except CarrierThrottled as error:
             # At once, before anything is written of these texts: others are about to send.
             if error.retry_after_s is not None:
@@ -154,15 +182,8 @@ class Departure:
         except CarrierUnavailable as error:
             return Departed(not_taken=due, error=error)
         now_ms = self._now_ms()
-        taken = [said.to for said in results if said.accepted]
-        leaked = await self._fences.leaked(fence, due[0].message.sender, taken, requested_ms)
-        fenced_ms = to_ms(fence.read_at) if fence.read_at else 0
-        return Departed(
-            [
-                _settlement(claim, said, now_ms, Trace(fenced_ms, requested_ms, said.to in leaked))
-                for claim, said in zip(due, results, strict=True)
-            ]
-        )
+        trace = Trace(to_ms(fence.read_at) if fence.read_at else 0, requested_ms)
+        return Departed([_settlement(claim, said, now_ms, trace) for claim, said in zip(due, results, strict=True)])
 
     async def _go_apart(self, send: Send, due: Sequence[Claim], fence: Fence, until_ms: int) -> Departed:
         # Newer versions of ACS refuse the whole request for one number that they do not like. Halving finds it, so
@@ -193,12 +214,19 @@ def refused(departed: Departed, now_ms: int) -> Sequence[Settlement]:
     """
     failed = Step(State.FAILED, now_ms, Reason.CARRIER_REFUSED)
     interrupted = Step(State.UNKNOWN, now_ms, Reason.INTERRUPTED)
-    return [Settlement(claim.message, interrupted if claim.retaken else failed) for claim in departed.not_taken]
+    return [Settlement(claim.message, interrupted if claim.retaken else failed) for claim in departed.refused]
 
 
 def reason_of(error: SmsError) -> str:
     """Return why messages wait that the carrier did not take; empty for a moment that has passed."""
     return _NOT_TAKEN[type(error)]
+
+
+def _by_text(claims: Sequence[Claim]) -> Sequence[Sequence[Claim]]:
+    by_text: dict[str, list[Claim]] = {}
+    for claim in claims:
+        by_text.setdefault(claim.message.text, []).append(claim)
+    return tuple(by_text.values())
 
 
 def _overtaken(claims: Sequence[Claim]) -> Departed:

@@ -164,7 +164,7 @@ class Dispatch:
         settlements = [*departed.settlements, *self._not_taken(departed)]
         settled = await self._record(settlements, claimed.traces)
         messages = tuple(settled.get(claim.message.key.row, claim.message) for claim in claimed.claims)
-        if departed.error and not isinstance(departed.error, CarrierRefused) and departed.not_taken:
+        if departed.error and departed.not_taken:
             await self._wait(batch, departed.error)
         else:
             await self._close_or_leave(batch, messages)
@@ -185,15 +185,14 @@ class Dispatch:
         return await self._departure.go(batch.send, claims, fence, batch.go_ms, batch.not_after_ms)
 
     def _not_taken(self, departed: Departed) -> Sequence[Settlement]:
-        if departed.error is None or isinstance(departed.error, CarrierRefused):
-            return refused(departed, self._now_ms())
+        now_ms, why = self._now_ms(), reason_of(departed.error) if departed.error else ""
         # What an earlier worker may have handed over stays `sending`: it is repeated until its window is over.
-        now_ms, why = self._now_ms(), reason_of(departed.error)
-        return [
+        waiting = [
             Settlement(one.message, Step(State.QUEUED, now_ms, why, round=one.message.history.current.round + 1))
             for one in departed.not_taken
             if not one.retaken
         ]
+        return [*refused(departed, now_ms), *waiting]
 
     async def _close_or_leave(self, batch: Batch, messages: Sequence[Message]) -> None:
         # Another worker may be at some of them; then the timer comes back to see.

@@ -8,7 +8,7 @@ one. So a fence is never older than the moment at which its reading began.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -75,17 +75,17 @@ class Fences:
             fence = Fence(fence.blocked | again.blocked, again.read_at)
         raise StorageUnavailable("Storage is too slow to check opt-outs right before sending. Try again later.")
 
-    async def leaked(self, fence: Fence, sender: str, recipients: Sequence[str], requested_ms: int) -> frozenset[str]:
-        """Return whose opt-out had been recorded when a request behind this fence left.
+    async def leaked(self, fence: Fence, sender: str, requested: Mapping[str, int]) -> frozenset[str]:
+        """Return whose opt-out had been recorded when their request left: `requested` has those times in ms.
 
         It should be nobody but those who opted out in the moment between the fence and the request.
         """
         if fence.read_at is None:
             return frozenset()
-        few = len(recipients) <= _FEW
-        asked = recipients if few else await self._suspects(await self._fresh_snapshot(), recipients)
+        few = len(requested) <= _FEW
+        asked = tuple(requested) if few else await self._suspects(await self._fresh_snapshot(), tuple(requested))
         standings = await asyncio.gather(*(self._opt_outs.standing(recipient) for recipient in asked))
-        return frozenset(one.recipient for one in standings if one.blocked_at(sender, requested_ms))
+        return frozenset(one.recipient for one in standings if one.blocked_at(sender, requested[one.recipient]))
 
     async def _suspects(self, snapshot: _Snapshot, recipients: Sequence[str]) -> Sequence[str]:
         """Return those who may have opted out: they were out when the snapshot was taken, or may have left since."""
