@@ -2,7 +2,7 @@
 
 import azure.functions as func
 
-from shared.app import services
+from shared.app import SETTINGS, services
 from shared.edges import campaign_endpoints, endpoints, events, work_triggers
 from shared.edges.access import Role
 from shared.edges.api_base import NoQuery, PageQuery
@@ -38,7 +38,7 @@ from shared.edges.http import Api, Call, Reply
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
 
 app = func.FunctionApp()
-http = Api(app)
+http = Api(app, sign_in=SETTINGS.sign_in == "on")
 
 _STORAGE = "AzureWebJobsStorage"
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 import azure.functions as func
 from pydantic import BaseModel
 
-from shared.edges.access import Role
+from shared.edges.access import Role, admit
 from shared.edges.api_base import NoQuery
 from shared.edges.defects import place_of
 from shared.edges.http_errors import error_response
@@ -33,13 +33,17 @@ N = TypeVar("N", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[B, Q]):
-    """One checked request: `body` is the model of the endpoint, or what was uploaded where it takes files."""
+    """One checked request: `body` is the model of the endpoint, or what was uploaded where it takes files.
+
+    `caller` is an id of who calls, which tells neither the key nor the person.
+    """
 
     body: B
     query: Q
     path: Mapping[str, str]
     headers: Mapping[str, str]
     url: str
+    caller: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +83,11 @@ Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
 
 class Api:
-    """The HTTP endpoints of a FunctionApp."""
+    """The HTTP endpoints of a FunctionApp; with `sign_in`, callers bring tokens instead of function keys."""
 
-    def __init__(self, app: func.FunctionApp) -> None:
+    def __init__(self, app: func.FunctionApp, *, sign_in: bool = False) -> None:
         self._app = app
+        self._sign_in = sign_in
         self.endpoints: list[Endpoint] = []
 
     def get(
@@ -174,12 +179,14 @@ class Api:
 
     def _add(self, endpoint: Endpoint, handler: Handler[B, Q]) -> Function:
         async def function(req: func.HttpRequest) -> func.HttpResponse:
-            return await _serve(endpoint, handler, req)
+            return await _serve(endpoint, handler, req, self._sign_in)
 
         function.__name__ = endpoint.name
         function.__doc__ = endpoint.summary
         self.endpoints.append(endpoint)
-        level = func.AuthLevel.ANONYMOUS if endpoint.role is Role.ANYONE else func.AuthLevel.FUNCTION
+        # With sign-in the host must ask for no key; `admit` refuses who has not signed in.
+        is_open = self._sign_in or endpoint.role is Role.ANYONE
+        level = func.AuthLevel.ANONYMOUS if is_open else func.AuthLevel.FUNCTION
         routed = self._app.route(endpoint.route, methods=[endpoint.method], auth_level=level)
         return cast("Function", self._app.function_name(endpoint.name)(routed(function)))
 
@@ -190,11 +197,12 @@ def _endpoint(handler: Handler[B, Q], method: str, route: str, status: int, **ab
     return Endpoint(named.__name__, method, route, status, summary, **about)  # type: ignore[arg-type]
 
 
-async def _serve(endpoint: Endpoint, handler: Handler[B, Q], req: func.HttpRequest) -> func.HttpResponse:
+async def _serve(endpoint: Endpoint, handler: Handler[B, Q], req: func.HttpRequest, sign_in: bool) -> func.HttpResponse:
     started = time.monotonic()
     request_id = str(uuid4())
     try:
-        answer = await handler(_call(endpoint, req))
+        caller = admit(endpoint.role, req.headers, req.params, sign_in=sign_in)
+        answer = await handler(_call(endpoint, req, caller))
         response = _render(endpoint, answer)
     except SmsError as error:
         response = error_response(error)
@@ -209,11 +217,11 @@ async def _serve(endpoint: Endpoint, handler: Handler[B, Q], req: func.HttpReque
     return response
 
 
-def _call(endpoint: Endpoint, req: func.HttpRequest) -> Call[B, Q]:
+def _call(endpoint: Endpoint, req: func.HttpRequest, caller: str) -> Call[B, Q]:
     source = Source(req.headers.get("content-type", ""), req.get_body, endpoint.limit)
     if endpoint.options and source.is_upload:
         upload = read_upload(endpoint.options, source, dict(req.params))
-        return _checked_call(req, upload, NoQuery())
+        return _checked_call(req, upload, NoQuery(), caller)
     query = read_query(endpoint.query, dict(req.params))
     if endpoint.body is None:
         body: object = None
@@ -221,11 +229,11 @@ def _call(endpoint: Endpoint, req: func.HttpRequest) -> Call[B, Q]:
         body = read_text(source)
     else:
         body = read_body(endpoint.body, source, also=_besides_json(endpoint))
-    return _checked_call(req, body, query)
+    return _checked_call(req, body, query, caller)
 
 
-def _checked_call(req: func.HttpRequest, body: object, query: BaseModel) -> Call[B, Q]:
-    return Call(cast("B", body), cast("Q", query), dict(req.route_params), dict(req.headers), req.url)
+def _checked_call(req: func.HttpRequest, body: object, query: BaseModel, caller: str) -> Call[B, Q]:
+    return Call(cast("B", body), cast("Q", query), dict(req.route_params), dict(req.headers), req.url, caller)
 
 
 def _besides_json(endpoint: Endpoint) -> str | None:

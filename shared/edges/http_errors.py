@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 
 import azure.functions as func
 from pydantic import ValidationError
@@ -37,6 +38,8 @@ def error_response(error: SmsError) -> func.HttpResponse:
     headers = {"x-ms-error-code": error.code}
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
+    if error.http_status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
     return func.HttpResponse(
         json.dumps(error_body(error), ensure_ascii=False),
         status_code=error.http_status,

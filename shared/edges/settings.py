@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from shared.edges.acs_address import clean_endpoint, parse_connection_string
+from shared.edges.settings_limits import LimitSettings
 from shared.rules.countries import AllowedCountries, ByCountry, parse_countries
 from shared.rules.pacing import Rate
 from shared.rules.phone_numbers import SenderType, is_alphanumeric_sender, is_e164, is_short_code
@@ -70,7 +71,7 @@ class SenderSetting(BaseModel):
         return Sender(self.sender, self.type, handling, Rate(self.per_minute or PER_MINUTE[self.type]))
 
 
-class Settings(BaseModel):
+class Settings(LimitSettings):
     """Every setting that the app reads, by the name that it has in the environment."""
 
     model_config = _STRICT
@@ -353,9 +354,13 @@ class Settings(BaseModel):
         if unknown:
             raise SettingsError(unknown[0], "is not a setting of this app; docs/settings.md lists them all.")
         try:
-            return cls.model_validate(given)
+            settings = cls.model_validate(given)
         except ValidationError as error:
             raise _first_problem(error) from None
+        # App Service sets this. Without it nobody checks tokens, and anyone could say who they are.
+        if settings.sign_in == "on" and environment.get("WEBSITE_AUTH_ENABLED", "").lower() != "true":
+            raise SettingsError("SMS_SIGN_IN", "is on, but App Service authentication is not: turn it on first.")
+        return settings
 
 
 def _missing(setting: str, problem: str) -> ValueError:

@@ -4,6 +4,8 @@
     ├── InvalidRequest            400  the request is wrong as written
     │   ├── InvalidPhoneNumber    400  a number is not one, or cannot be texted
     │   └── MissingPlaceholder    400  a recipient has no value for a placeholder of the text
+    ├── Unauthorized              401  nobody has signed in, or not in the way that this app takes
+    ├── Forbidden                 403  who has signed in lacks the role
     ├── NotFound                  404
     ├── Conflict                  409  an idempotency key was used for another request, or is in use
     ├── PreconditionFailed        412  an If-Match that no longer matches
@@ -78,6 +80,20 @@ class MissingPlaceholder(InvalidRequest):
     """A recipient has no value for a placeholder of the text."""
 
     code = "MissingPlaceholder"
+
+
+class Unauthorized(SmsError):
+    """Nobody has signed in, or not in the way that this app takes."""
+
+    code = "Unauthorized"
+    http_status = 401
+
+
+class Forbidden(SmsError):
+    """Who has signed in lacks the app role that the endpoint asks for."""
+
+    code = "Forbidden"
+    http_status = 403
 
 
 class NotFound(SmsError):

@@ -19,6 +19,7 @@ from devtools.ports import LOOPBACK, free_ports
 from devtools.stack import get_json, host_environment
 from tests.support.azurite import Azurite, start_azurite
 from tests.support.carriers import running_carrier
+from tests.support.programs import printed
 from tests.support.waiting import eventually, wait_until
 
 Json = dict[str, Any]
@@ -50,6 +51,7 @@ class Worker:
     port: int
     environment: Mapping[str, str]
     folder: Path
+    options: Sequence[str] = ()
     kills: int = 0
     _child: processes.Child | None = None
     _starts: int = 0
@@ -67,14 +69,23 @@ class Worker:
     def start(self) -> None:
         """Start the process; it answers a little later."""
         self._starts += 1
-        command = [sys.executable, "-m", "local.host", "--port", str(self.port), "--max-polling-ms", "250"]
+        command = [
+            sys.executable,
+            "-m",
+            "local.host",
+            "--port",
+            str(self.port),
+            "--max-polling-ms",
+            "250",
+            *self.options,
+        ]
         self._child = processes.start(self.name, command, self.log, self.environment)
 
     def wait(self) -> None:
         """Wait until it answers; AssertionError with its log when it does not."""
         child = self._child
         assert child is not None
-        wait_until(lambda: get_json(f"{self.url}/admin/host/status") or not child.is_running, _START_SECONDS)
+        wait_until(lambda: printed(child, "^Host is ready") or not child.is_running, _START_SECONDS)
         assert child.is_running, child.last_lines(40)
 
     def kill(self) -> None:

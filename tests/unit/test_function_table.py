@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from devtools.paths import ROOT
+from tests.unit.edges.principals import principal
 
 KEY, ANYONE = "function", "anonymous"
 HTTP = {
@@ -45,6 +46,26 @@ QUEUES = {
 }
 TIMERS = {"release_due": "*/15 * * * * *", "settle_missing_reports": "0 7 * * * *"}
 
+# Whoever adds a function here says why: these hold no data and do nothing.
+FOR_ANYONE = {"health"}
+SIGN_IN = {"SMS_SIGN_IN": "on", "WEBSITE_AUTH_ENABLED": "True"}
+
+CALL_EACH = """
+import asyncio, json, sys, azure.functions as func, function_app
+def level(one):
+    about = one.get_function_json()
+    about = json.loads(about) if isinstance(about, str) else about
+    return next((str(b["authLevel"]) for b in about["bindings"] if b["type"] == "httpTrigger"), None)
+async def call(code):
+    calls = [func.HttpRequest("POST", "/", headers=one, params={}, body=b"{}") for one in json.loads(sys.argv[1])]
+    return [(await code(one)).status_code for one in calls]
+told = {}
+for one in function_app.app.get_functions():
+    if level(one) and one.get_function_name() not in sys.argv[2:]:
+        told[one.get_function_name()] = [level(one), *asyncio.run(call(one.get_user_function()))]
+print(json.dumps(told))
+"""
+
 TELL = """
 import inspect, json, function_app
 told = []
@@ -62,12 +83,11 @@ def example() -> dict[str, str]:
     return values
 
 
-def run(settings: dict[str, str], code: str) -> subprocess.CompletedProcess[str]:
+def run(settings: dict[str, str], code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Python code in a fresh interpreter with these settings alone."""
+    command = [sys.executable, "-c", code, *arguments]
     environment = {"PATH": "", "PYTHONPATH": str(ROOT), **settings}
-    return subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment, text=True, capture_output=True, timeout=60, check=False
-    )
+    return subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=60, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +137,32 @@ def test_a_timer_has_its_schedule(table: dict[str, list[object]], name: str) -> 
     ]
 
 
-def test_every_function_but_health_needs_a_key() -> None:
-    assert [name for name, (_, _, level) in HTTP.items() if level != KEY] == ["health"]
+def test_every_http_function_but_those_for_anyone_needs_a_key(table: dict[str, list[object]]) -> None:
+    without = set()
+    for name, (bindings, *_) in table.items():
+        assert isinstance(bindings, list)
+        levels = [str(one["authLevel"]).rpartition(".")[2].lower() for one in bindings if one["type"] == "httpTrigger"]
+        without |= {name for level in levels if level != KEY}
+    assert without == FOR_ANYONE
+
+
+def test_with_sign_in_no_function_asks_for_a_key_and_each_refuses_who_has_not_signed_in() -> None:
+    calls = [{}, {"x-functions-key": "key"}, principal("Sms.Admin", provider="google"), principal("Sms.Other")]
+    done = run({**example(), **SIGN_IN}, CALL_EACH, json.dumps(calls), *FOR_ANYONE)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert set(told) == set(HTTP) - FOR_ANYONE
+    for name, (level, *statuses) in told.items():
+        assert level.rpartition(".")[2].lower() == ANYONE, name
+        assert statuses == [401, 401, 401, 403], name
+
+
+def test_without_sign_in_a_function_refuses_who_says_that_somebody_signed_in() -> None:
+    done = run(example(), CALL_EACH, json.dumps([principal("Sms.Admin")]), *FOR_ANYONE)
+    assert done.returncode == 0, done.stderr
+    assert {name: status for name, (_, status) in json.loads(done.stdout).items()} == dict.fromkeys(
+        set(HTTP) - FOR_ANYONE, 401
+    )
 
 
 def test_every_function_is_async_and_says_what_it_does(table: dict[str, list[object]]) -> None:
@@ -132,6 +176,9 @@ def test_every_function_is_async_and_says_what_it_does(table: dict[str, list[obj
     ("changes", "sentence"),
     [
         ({"SMS_SENDERS": ""}, "SMS_SENDERS must be set."),
+        ({"SMS_SIGN_IN": "canary"}, "SMS_SIGN_IN is wrong: input should be "),
+        ({"SMS_SIGN_IN": "on"}, "SMS_SIGN_IN is on, but App Service authentication is not: "),
+        ({**SIGN_IN, "WEBSITE_AUTH_ENABLED": "False"}, "SMS_SIGN_IN is on, but App Service authentication is not: "),
         ({"SMS_OPT_OUT_SCOPE": "canary"}, "SMS_OPT_OUT_SCOPE is wrong: input should be "),
         ({"ACS_CONNECTION_STRING": "canary"}, "ACS_CONNECTION_STRING is wrong: "),
         ({"AzureWebJobsStorage": "canary"}, "AzureWebJobsStorage is wrong: "),
