@@ -41,6 +41,7 @@ app = func.FunctionApp()
 http = Api(app, sign_in=SETTINGS.sign_in == "on")
 
 _STORAGE = "AzureWebJobsStorage"
+_SENDS, _CAMPAIGNS = (f"{SETTINGS.queue_prefix}-{name}" for name in (SENDS_QUEUE, CAMPAIGNS_QUEUE))
 
 
 @http.post("messages", role=Role.SEND, body=SendRequest, answers=SendAnswer, status=202)
@@ -209,25 +210,25 @@ async def sms_delivery_report(event: func.EventGridEvent) -> None:
     await events.report_received(services(), event)
 
 
-@app.queue_trigger(arg_name="message", queue_name=SENDS_QUEUE, connection=_STORAGE)
+@app.queue_trigger(arg_name="message", queue_name=_SENDS, connection=_STORAGE)
 async def send_batch(message: func.QueueMessage) -> None:
     """Go on with a request whose texts could not go at once."""
     await work_triggers.batch(services(), message)
 
 
-@app.queue_trigger(arg_name="message", queue_name=CAMPAIGNS_QUEUE, connection=_STORAGE)
+@app.queue_trigger(arg_name="message", queue_name=_CAMPAIGNS, connection=_STORAGE)
 async def send_chunk(message: func.QueueMessage) -> None:
     """Go on with a chunk of a campaign."""
     await work_triggers.chunk(services(), message)
 
 
-@app.queue_trigger(arg_name="message", queue_name=f"{SENDS_QUEUE}-poison", connection=_STORAGE)
+@app.queue_trigger(arg_name="message", queue_name=f"{_SENDS}-poison", connection=_STORAGE)
 async def keep_failed_batch(message: func.QueueMessage) -> None:
     """Keep what could not be done after all tries, for GET failures."""
     await work_triggers.failed(services(), SENDS_QUEUE, message)
 
 
-@app.queue_trigger(arg_name="message", queue_name=f"{CAMPAIGNS_QUEUE}-poison", connection=_STORAGE)
+@app.queue_trigger(arg_name="message", queue_name=f"{_CAMPAIGNS}-poison", connection=_STORAGE)
 async def keep_failed_chunk(message: func.QueueMessage) -> None:
     """Keep what could not be done after all tries, for GET failures."""
     await work_triggers.failed(services(), CAMPAIGNS_QUEUE, message)

@@ -200,10 +200,12 @@ def _tables(settings: Settings) -> Tables:
 
 
 def _queues(settings: Settings) -> Queues:
+    prefix = f"{settings.queue_prefix}-"
     if settings.storage_connection_string:
-        return open_queues(settings.storage_connection_string)
+        return open_queues(settings.storage_connection_string, prefix=prefix)
     uri = settings.storage_queue_uri or f"https://{settings.storage_account_name}.queue.core.windows.net"
-    return open_queues(queue_uri=uri, credential=_identity(settings.storage_client_id or settings.client_id))
+    identity = _identity(settings.storage_client_id or settings.client_id)
+    return open_queues(queue_uri=uri, credential=identity, prefix=prefix)
 
 
 def _relay(settings: Settings) -> Relay:

@@ -217,6 +217,16 @@ class Settings(LimitSettings):
             description="Prefix of the table names, so that two apps can share a storage account.",
         ),
     ] = "Sms"
+    queue_prefix: Annotated[
+        str,
+        Field(
+            alias="SMS_QUEUE_PREFIX",
+            max_length=40,
+            pattern="^[a-z0-9](-?[a-z0-9])*$",
+            description="Prefix of the queue names (small letters, digits, single hyphens), so that two apps on one "
+            "storage account do not take each other's work. Where it changes, the old queues are read no more.",
+        ),
+    ] = "sms"
     idempotency_hours: Annotated[
         int,
         Field(

@@ -8,8 +8,9 @@ from shared.rules.errors import InvalidRequest
 from shared.services.releases import Releases
 from shared.services.sending import Sending
 
-SENDS_QUEUE = "sms-sends"
-CAMPAIGNS_QUEUE = "sms-campaigns"
+# The names without their prefix, which is a setting: the port of queues and the triggers put it before them.
+SENDS_QUEUE = "sends"
+CAMPAIGNS_QUEUE = "campaigns"
 
 
 class Work:

@@ -80,7 +80,7 @@ async def _put_malformed(parts: Stage) -> None:
     connection = parts.azurite.connection_string
     async with QueueServiceClient.from_connection_string(connection, api_version=API_VERSION) as service:
         for name in (SENDS_QUEUE, CAMPAIGNS_QUEUE):
-            queue = service.get_queue_client(name, message_encode_policy=TextBase64EncodePolicy())
+            queue = service.get_queue_client(f"sms-{name}", message_encode_policy=TextBase64EncodePolicy())
             with suppress(ResourceExistsError):
                 await queue.create_queue()
             for body in _MALFORMED:

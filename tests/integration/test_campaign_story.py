@@ -16,6 +16,7 @@ from azure.storage.queue.aio import QueueClient
 
 from shared.edges.queue_azure import API_VERSION, open_queues
 from shared.rules.ids import send_id, to_ms
+from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
 from tests.support.people import Json, People, people_of
 from tests.support.stack import RunningStack
 from tests.support.waiting import eventually
@@ -143,16 +144,16 @@ async def test_failure_is_listed_and_sent_again(people: People) -> None:
     [result] = (await people.ask("POST", "messages", body, headers=headers)).body["value"]
     hour_ms = to_ms(at.replace(minute=0, second=0, microsecond=0))
     work = json.dumps({"batchPartition": f"{hour_ms:014d}", "batchRow": str(send_id("caller:failing"))})
-    await _lose_all(people.stack, "sms-sends")
-    await _fail(people.stack, "sms-sends", work)
-    await _fail(people.stack, "sms-campaigns", "not a name of work")
+    await _lose_all(people.stack, SENDS_QUEUE)
+    await _fail(people.stack, SENDS_QUEUE, work)
+    await _fail(people.stack, CAMPAIGNS_QUEUE, "not a name of work")
 
     found = await eventually(lambda: _failures(people, 2))
     assert {(one["queue"], one["body"]) for one in found} == {
-        ("sms-sends", work),
-        ("sms-campaigns", "not a name of work"),
+        (SENDS_QUEUE, work),
+        (CAMPAIGNS_QUEUE, "not a name of work"),
     }
-    of_sends = next(one for one in found if one["queue"] == "sms-sends")
+    of_sends = next(one for one in found if one["queue"] == SENDS_QUEUE)
     again = await people.ask("POST", f"failures/{of_sends['id']}/resend")
     assert (again.status, again.body) == (200, {"resent": 1})
     await people.settled(result["id"], "delivered")
@@ -216,12 +217,12 @@ async def _failures(people: People, count: int) -> list[Json] | None:
 async def _lose_all(stack: RunningStack, queue: str) -> None:
     """Take all work out of a queue."""
     connection = stack.storage.connection_string
-    async with QueueClient.from_connection_string(connection, queue, api_version=API_VERSION) as client:
+    async with QueueClient.from_connection_string(connection, f"sms-{queue}", api_version=API_VERSION) as client:
         await client.clear_messages()
 
 
 async def _fail(stack: RunningStack, queue: str, body: str) -> None:
     """Put a message into the poison queue of a queue, as the host does after five tries."""
-    queues = open_queues(stack.storage.connection_string)
+    queues = open_queues(stack.storage.connection_string, prefix="sms-")
     await queues.queue(f"{queue}-poison").put(body)
     await queues.close()

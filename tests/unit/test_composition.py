@@ -10,11 +10,14 @@ import pytest
 
 from shared.composition import Ports, _identity, connect
 from shared.edges.acs import AcsCarrier
+from shared.edges.queue_azure import AzureQueues
 from shared.edges.relay_none import NoRelay
 from shared.edges.relay_topic import TopicRelay
 from shared.edges.settings import Settings
 from shared.edges.tables_azure import AzureTables
 from shared.ports.clock import SystemClock
+from shared.services.work import SENDS_QUEUE
+from tests.unit.edges.queue_server import put, queue_server
 from tests.unit.services.world import ENVIRONMENT
 
 IDENTITY = {
@@ -72,6 +75,17 @@ async def test_without_keys_one_identity_signs_in_everywhere(
         assert isinstance(ports.relay, TopicRelay)
         assert type(_identity("")).__name__ == kind
         assert _identity.cache_info().currsize == 1
+
+
+async def test_the_queues_have_the_prefix_of_the_settings() -> None:
+    async with queue_server() as server:
+        server.script.append(put())
+        storage = f"{server.connection_string}TableEndpoint=http://127.0.0.1:{server.port}/account;"
+        async with connected(AzureWebJobsStorage=storage, SMS_QUEUE_PREFIX="shop") as ports:
+            assert isinstance(ports.queues, AzureQueues)
+            await ports.queues.queue(SENDS_QUEUE).put("work")
+            await ports.queues.close()
+        assert [seen.line for seen in server.seen] == ["POST /shop-sends/messages"]
 
 
 def test_the_app_makes_its_services_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,6 +128,13 @@ def test_a_queue_function_has_its_queue_in_the_apps_own_storage(table: dict[str,
     assert told == [("queueTrigger", "message", QUEUES[name], "AzureWebJobsStorage")]
 
 
+def test_the_queues_have_the_prefix_of_the_settings_so_that_two_apps_share_a_storage_account() -> None:
+    done = run({**example(), "SMS_QUEUE_PREFIX": "shop-2"}, TELL)
+    assert done.returncode == 0, done.stderr
+    told = {name: bindings[0].get("queueName") for name, bindings, *_ in json.loads(done.stdout) if name in QUEUES}
+    assert told == {name: queue.replace("sms-", "shop-2-") for name, queue in QUEUES.items()}
+
+
 @pytest.mark.parametrize("name", TIMERS)
 def test_a_timer_has_its_schedule(table: dict[str, list[object]], name: str) -> None:
     bindings = table[name][0]
