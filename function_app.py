@@ -3,8 +3,9 @@
 import azure.functions as func
 
 from shared.app import SETTINGS, services
-from shared.edges import campaign_endpoints, endpoints, events, work_triggers
+from shared.edges import analytics_endpoint, campaign_endpoints, endpoints, events, work_triggers
 from shared.edges.access import Role
+from shared.edges.api_analytics import AnalyticsAnswer, AnalyticsQuery
 from shared.edges.api_base import NoQuery, PageQuery
 from shared.edges.api_campaigns import (
     CampaignAnswer,
@@ -18,8 +19,6 @@ from shared.edges.api_campaigns import (
 )
 from shared.edges.api_failures import FailureList, ResendAnswer
 from shared.edges.api_models import (
-    AnalyticsAnswer,
-    AnalyticsQuery,
     ConversationList,
     HealthAnswer,
     HistoryAnswer,
@@ -187,9 +186,9 @@ async def get_conversation(call: Call[None, PageQuery]) -> MessageList:
 
 
 @http.get("analytics", role=Role.READ, query=AnalyticsQuery, answers=AnalyticsAnswer)
-async def get_analytics(call: Call[None, AnalyticsQuery]) -> AnalyticsAnswer:
-    """Count what was sent, what became of it, who answered and who left."""
-    return await endpoints.analytics(services(), call)
+async def get_analytics(call: Call[None, AnalyticsQuery]) -> AnalyticsAnswer | Reply:
+    """Count what was sent, what became of it, who answered and who left, as JSON or CSV."""
+    return await analytics_endpoint.analytics(services(), call)
 
 
 @http.get("health", role=Role.ANYONE, query=NoQuery, answers=HealthAnswer)
@@ -244,3 +243,9 @@ async def release_due(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the h
 async def settle_missing_reports(timer: func.TimerRequest) -> None:  # noqa: ARG001 - likewise
     """Call unknown what no delivery report came for in time."""
     await work_triggers.settle(services())
+
+
+@app.timer_trigger(arg_name="timer", schedule="0 */10 * * * *")
+async def roll_up(timer: func.TimerRequest) -> None:  # noqa: ARG001 - likewise
+    """Add up the hours that have closed, and those that have changed since, for the analytics."""
+    await work_triggers.roll_up(services())

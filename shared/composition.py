@@ -36,14 +36,16 @@ from shared.services.failures import Failures
 from shared.services.fence import Fences
 from shared.services.health import Health
 from shared.services.idempotency import Idempotency
-from shared.services.inbound import Inbound, KeywordPolicy
+from shared.services.inbound import Inbound, InboundPolicy
 from shared.services.kept_events import KeptEvents
+from shared.services.late_marks import LateMarks
 from shared.services.messages import Messages
 from shared.services.missing_reports import MissingReports
 from shared.services.opt_out_lists import OptOutLists
 from shared.services.opt_outs import OptOuts
 from shared.services.pacer import Pacer
 from shared.services.releases import Releases
+from shared.services.rollups import Rollups
 from shared.services.sending import Sending
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE, Work
 
@@ -66,7 +68,9 @@ def build(settings: Settings, ports: Ports) -> Services:
     """Return the services over these ports."""
     clock, senders, region = ports.clock, settings.known_senders, settings.default_region or None
     table = ports.tables.table
-    messages, activity = Messages(table("Messages")), ActivityLog(table("Activity"))
+    marks = LateMarks(table("Rollups"), clock)
+    messages, activity = Messages(table("Messages")), ActivityLog(table("Activity"), marks)
+    rollups = Rollups(table("Rollups"), activity, marks, clock)
     opt_outs = OptOuts(table("OptOuts"), table("OptOutAnnouncements"), clock)
     consents = Consents(opt_outs, messages, activity, senders)
     kept_events = KeptEvents(table("KeptEvents"), clock)
@@ -134,7 +138,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         relay=ports.relay,
         clock=clock,
         senders=senders,
-        policy=_keyword_policy(settings),
+        policy=_inbound_policy(settings),
     )
     reports = DeliveryReports(
         messages=messages,
@@ -152,7 +156,9 @@ def build(settings: Settings, ports: Ports) -> Services:
         messages=messages,
         conversations=Conversations(messages, activity),
         opt_out_lists=OptOutLists(opt_outs=opt_outs, consents=consents, senders=senders, clock=clock, region=region),
-        analytics=Analytics(activity, timedelta(hours=settings.response_window_hours)),
+        analytics=Analytics(activity, rollups),
+        rollups=rollups,
+        prices=settings.prices,
         health=Health(table("OptOuts"), ports.carrier, clock),
         inbound=inbound,
         delivery_reports=reports,
@@ -170,12 +176,13 @@ def build(settings: Settings, ports: Ports) -> Services:
     )
 
 
-def _keyword_policy(settings: Settings) -> KeywordPolicy:
-    return KeywordPolicy(
+def _inbound_policy(settings: Settings) -> InboundPolicy:
+    return InboundPolicy(
         opt_out_reply=settings.opt_out_reply,
         opt_in_reply=settings.opt_in_reply,
         help_reply=settings.help_reply,
         opt_out_scope=settings.opt_out_scope,
+        response_window=timedelta(hours=settings.response_window_hours),
     )
 
 

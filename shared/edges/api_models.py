@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from shared.edges.api_base import (
-    EARLIEST,
-    LATEST,
     In,
     Moment,
     Out,
     PageQuery,
-    Query,
     SenderName,
     Tag,
     Text,
@@ -23,7 +19,6 @@ from shared.edges.api_base import (
 )
 from shared.rules.ids import from_ms
 from shared.rules.reasons import describe
-from shared.services.analytics import Bucket, GroupBy, Interval, Tally
 from shared.services.conversations import Conversation
 from shared.services.messages import Direction, Message
 from shared.services.opt_out_lists import Imported, ListAnswer
@@ -293,74 +288,6 @@ class OptOutListQuery(PageQuery):
     """Which page, and in what form: `csv` is the whole list in one file."""
 
     format: Literal["json", "csv"] = "json"
-
-
-class AnalyticsQuery(Query):
-    """The time range, the length of a bucket and what to split by."""
-
-    start: Annotated[AwareDatetime, Field(alias="from", ge=EARLIEST)]
-    end: Annotated[AwareDatetime, Field(alias="to", le=LATEST)]
-    interval: Interval = Interval.DAY
-    group_by: GroupBy | None = None
-
-    @property
-    def span(self) -> timedelta:
-        """Return how long the range is."""
-        return self.end - self.start
-
-
-class Counts(Out):
-    """The counts and rates of one bucket, or of all; a rate with nothing to divide by is left out."""
-
-    sent: int
-    delivered: int
-    failed: int
-    unknown: int
-    suppressed: int
-    inbound: int
-    opt_outs: int
-    opt_ins: int
-    segments: int
-    leaks: int
-    recipients: int
-    delivery_rate: float | None = None
-    response_rate: float | None = None
-    opt_out_rate: float | None = None
-
-    @classmethod
-    def of(cls, tally: Tally) -> Counts:
-        """Return the tally as it is shown."""
-        return cls(**_counts(tally))
-
-
-def _counts(tally: Tally) -> dict[str, int | float | None]:
-    states = ("sent", "delivered", "failed", "unknown", "suppressed")
-    others = ("inbound", "opt_outs", "opt_ins", "segments", "leaks")
-    rates = ("delivery_rate", "response_rate", "opt_out_rate")
-    return {name: getattr(tally, name) for name in (*states, *others, *rates)} | {"recipients": len(tally.texted)}
-
-
-class BucketAnswer(Counts):
-    """One hour or day, and one group of it when the answer is split."""
-
-    start: Time
-    group: str | None = None
-
-    @classmethod
-    def of_bucket(cls, bucket: Bucket) -> BucketAnswer:
-        """Return the bucket as it is shown."""
-        return cls(start=from_ms(bucket.start_ms), group=bucket.group, **_counts(bucket.tally))
-
-
-class AnalyticsAnswer(Out):
-    """The buckets that are not empty, and the totals."""
-
-    start: Annotated[Time, Field(serialization_alias="from")]
-    end: Annotated[Time, Field(serialization_alias="to")]
-    interval: str
-    group_by: str | None = None
-    value: list[BucketAnswer]
-    totals: Counts
 
 
 class CheckAnswer(Out):

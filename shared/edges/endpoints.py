@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import timedelta
 
 from shared.edges.api_base import NoQuery, PageQuery, ms_of
 from shared.edges.api_failures import FailureAnswer, FailureList, ResendAnswer
 from shared.edges.api_models import (
-    AnalyticsAnswer,
-    AnalyticsQuery,
-    BucketAnswer,
     CheckAnswer,
     ConversationAnswer,
     ConversationList,
-    Counts,
     HealthAnswer,
     HistoryAnswer,
     HistoryRequest,
@@ -36,15 +31,13 @@ from shared.edges.api_models import (
 from shared.edges.http import Call, Reply
 from shared.edges.http_requests import idempotency_key
 from shared.edges.paging import next_link
-from shared.rules.errors import ErrorDetail, InvalidRequest, NotFound, NotReady
-from shared.rules.ids import MessageKey, to_ms
-from shared.services.analytics import Interval
+from shared.rules.errors import ErrorDetail, NotFound, NotReady
+from shared.rules.ids import MessageKey
 from shared.services.bundle import Services
 from shared.services.recipients import recipients_of
 from shared.services.sending import Text
 
 _FAILURE_ID = re.compile(r"[0-9]{14}-[0-9a-f]{32}")
-_LONGEST = {Interval.HOUR: timedelta(days=31), Interval.DAY: timedelta(days=366)}
 
 
 async def send(services: Services, call: Call[SendRequest, NoQuery]) -> SendAnswer:
@@ -132,26 +125,6 @@ async def conversation(services: Services, call: Call[None, PageQuery]) -> Messa
     limit, cursor = call.query.max_page_size, call.query.skip_token
     messages, following = await services.conversations.messages(call.path["id"], limit, cursor)
     return MessageList(value=[MessageAnswer.of(one) for one in messages], next_link=next_link(call.url, following))
-
-
-async def analytics(services: Services, call: Call[None, AnalyticsQuery]) -> AnalyticsAnswer:
-    """Return the counts of a time range, 31 days at most by the hour, 366 by the day."""
-    query = call.query
-    if not timedelta() < query.span <= _LONGEST[query.interval]:
-        raise InvalidRequest(
-            "`to` must be after `from`, by 31 days at most with interval=hour and by 366 with interval=day.",
-            code="InvalidTimeRange",
-            target="to",
-        )
-    report = await services.analytics.report(to_ms(query.start), to_ms(query.end), query.interval, query.group_by)
-    return AnalyticsAnswer(
-        start=query.start,
-        end=query.end,
-        interval=query.interval.value,
-        group_by=query.group_by.value if query.group_by else None,
-        value=[BucketAnswer.of_bucket(bucket) for bucket in report.buckets],
-        totals=Counts.of(report.totals),
-    )
 
 
 async def health(services: Services, _call: Call[None, NoQuery]) -> HealthAnswer:

@@ -49,6 +49,11 @@ async def settle(services: Services) -> None:
         _LOG.info("No delivery report came for %s texts in time.", count)
 
 
+async def roll_up(services: Services) -> None:
+    """Add up closed hours."""
+    await _do("roll-ups", services.rollups.roll())
+
+
 async def _do(what: str, work: Awaitable[T]) -> T:
     try:
         return await work

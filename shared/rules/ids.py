@@ -16,7 +16,8 @@ from uuid import UUID, uuid5
 
 _NAMESPACE = UUID("6f1c5c7e-3f0e-5b0a-9d53-0b7f5a1f3f5d")
 _LATEST_MS = 10**14 - 1
-_HOUR_MS = 3_600_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _ID = re.compile(r"([0-9a-f]{32})\.(\d{14}-[A-Za-z0-9_-]{1,100})")
 _TAG = re.compile(rf"(\d{{14}})-({_UUID})(-b)?")
@@ -43,9 +44,14 @@ def ms_of(newest_first_digits: str) -> int:
     return _LATEST_MS - int(newest_first_digits[:14])
 
 
+def hour_of(ms: int) -> int:
+    """Return the beginning of the hour that holds this time."""
+    return ms - ms % HOUR_MS
+
+
 def hour_partition(ms: int) -> str:
     """Return the partition of the hour that holds this time; later hours sort first."""
-    return newest_first(ms - ms % _HOUR_MS)
+    return newest_first(hour_of(ms))
 
 
 def digest(*parts: str) -> str:

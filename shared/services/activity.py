@@ -1,8 +1,9 @@
-"""The activity: one row per message and per opt-out change, by hour, newest first.
+"""The activity: one row per message, response and opt-out change, by hour, newest first.
 
 It is the index by time that the conversations, which are partitions of their own, do not give: the list of
 conversations and the analytics are read from it. A row's key comes from what it stands for, so a repetition is the
-same row; a message's row holds the greatest step heard of it, as the message itself does (invariant I8).
+same row; a message's row holds the greatest step heard of it, as the message itself does (invariant I8). A change to
+an hour that is closed marks it first, so that its roll-up counts no more.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from shared.ports.tables import Entity, EntityChanged, EntityExists, Page, Range, Table, Value, Write, scan
-from shared.rules.ids import MessageKey, hour_partition, ms_of, newest_first
+from shared.rules.ids import MessageKey, digest, hour_of, hour_partition, ms_of, newest_first
+from shared.rules.phone_numbers import country_of
 from shared.rules.states import State, Step
+from shared.services.late_marks import LateMarks
 from shared.services.messages import Message
 
 _TRANSACTION_LIMIT = 100
@@ -25,6 +28,7 @@ class Kind(StrEnum):
 
     OUTBOUND = "outbound"
     INBOUND = "inbound"
+    RESPONSE = "response"
     OPT_OUT = "optOut"
     OPT_IN = "optIn"
 
@@ -34,7 +38,7 @@ class Activity:
     """One thing that happened, without any text or number of a person.
 
     `conversation` is empty for an opt-out change that is not about one sender; `step` is the message's, or when the
-    change took effect.
+    change took effect; `country` is the person's; `sent_ms` is when the carrier took the message, 0 if it did not.
     """
 
     kind: Kind
@@ -48,7 +52,14 @@ class Activity:
     campaign: str = ""
     home: str = ""
     leaked: bool = False
+    country: str = ""
+    sent_ms: int = 0
     etag: str = ""
+
+    @property
+    def was_sent(self) -> bool:
+        """Tell whether the carrier took the message, whatever became of it there: a delivery code says so."""
+        return self.kind is Kind.OUTBOUND and (self.step.state is State.SENT or bool(self.step.code))
 
     @property
     def message_key(self) -> MessageKey:
@@ -59,6 +70,11 @@ class Activity:
     def at_ms(self) -> int:
         """Return when it happened: when a message was accepted or received, when a change took effect."""
         return ms_of(self.row)
+
+    @property
+    def hour_ms(self) -> int:
+        """Return the beginning of the hour in which it happened."""
+        return hour_of(self.at_ms)
 
     @property
     def partition(self) -> str:
@@ -80,14 +96,27 @@ class Activity:
             campaign=message.campaign,
             home=message.key.partition if message.campaign else "",
             leaked=message.trace.leaked,
+            country=country_of(message.recipient) or "",
+            sent_ms=message.sent_ms,
+        )
+
+    @classmethod
+    def response_to(cls, message: Message, at_ms: int) -> Activity:
+        """Return the activity that stands for the first answer to a message: it counts in the message's hour."""
+        return replace(
+            cls.of(message),
+            kind=Kind.RESPONSE,
+            row=f"{newest_first(message.key.at_ms)}-{digest('response', message.id)}",
+            step=Step(State.RECEIVED, at_ms),
         )
 
 
 class ActivityLog:
     """The activity in its table."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, marks: LateMarks) -> None:
         self._table = table
+        self._marks = marks
 
     async def record(self, activities: Sequence[Activity]) -> tuple[Activity, ...]:
         """Write activities, each merged with what is already known of the same thing; return them with ETags.
@@ -109,22 +138,27 @@ class ActivityLog:
     async def _record_together(self, activities: Sequence[Activity]) -> Sequence[Activity]:
         writes = [Write("replace" if one.etag else "insert", _to_entity(one)) for one in activities]
         try:
-            etags = await self._table.transact(writes)
+            async with self._marks.around(activities[0].hour_ms):
+                etags = await self._table.transact(writes)
         except (EntityExists, EntityChanged):
             return await asyncio.gather(*(self.merge(activity) for activity in activities))
         return [replace(one, etag=etag) for one, etag in zip(activities, etags, strict=True)]
 
     async def merge(self, activity: Activity) -> Activity:
-        """Write one activity, keeping the greater step of this one and the stored one; return what is stored."""
+        """Write one activity, keeping the greater step of this one and the stored one; return what is stored.
+
+        When the carrier took the message is kept too, whichever of the two knows it.
+        """
         while True:
             entity = await self._table.get(activity.partition, activity.row)
             stored = _from_entity(entity) if entity else None
-            if stored and stored.step.order >= activity.step.order:
-                return stored
-            merged = replace(activity, etag=stored.etag if stored else "")
+            merged = _merged(stored, activity) if stored else activity
+            if merged == stored:
+                return merged
             write = self._table.replace if stored else self._table.insert
             try:
-                return replace(merged, etag=await write(_to_entity(merged)))
+                async with self._marks.around(merged.hour_ms):
+                    return replace(merged, etag=await write(_to_entity(merged)))
             except (EntityExists, EntityChanged):
                 continue
 
@@ -145,6 +179,11 @@ class ActivityLog:
             yield _from_entity(entity)
 
 
+def _merged(stored: Activity, heard: Activity) -> Activity:
+    greater = stored if stored.step.order >= heard.step.order else heard
+    return replace(greater, sent_ms=stored.sent_ms or heard.sent_ms, etag=stored.etag)
+
+
 def _to_entity(activity: Activity) -> Entity:
     values: dict[str, Value] = {
         "kind": activity.kind.value,
@@ -161,6 +200,8 @@ def _to_entity(activity: Activity) -> Entity:
         "campaign": activity.campaign,
         "home": activity.home,
         "leaked": activity.leaked,
+        "country": activity.country,
+        "sentMs": activity.sent_ms,
     }
     return Entity(activity.partition, activity.row, values, activity.etag)
 
@@ -185,6 +226,9 @@ def _from_entity(entity: Entity) -> Activity:
         keyword=str(values["keyword"]),
         campaign=str(values["campaign"]),
         home=str(values["home"]),
+        # Rows of an earlier version have none of these.
         leaked=bool(values.get("leaked", False)),
+        country=str(values.get("country", "")),
+        sent_ms=int(values.get("sentMs", 0)),
         etag=entity.etag,
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
+from shared.rules.countries import ByCountry
 from shared.services.analytics import Analytics
 from shared.services.campaign_plans import CampaignPlans
 from shared.services.campaign_progress import CampaignProgress
@@ -19,6 +21,7 @@ from shared.services.messages import Messages
 from shared.services.missing_reports import MissingReports
 from shared.services.opt_out_lists import OptOutLists
 from shared.services.releases import Releases
+from shared.services.rollups import Rollups
 from shared.services.senders import Senders
 from shared.services.sending import Sending
 from shared.services.work import Work
@@ -35,6 +38,8 @@ class Services:
     conversations: Conversations
     opt_out_lists: OptOutLists
     analytics: Analytics
+    rollups: Rollups
+    prices: ByCountry[Decimal]
     health: Health
     inbound: Inbound
     delivery_reports: DeliveryReports

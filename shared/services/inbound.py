@@ -25,6 +25,8 @@ from shared.services.sending import Sending, Text
 
 _LOG = logging.getLogger(__name__)
 
+KEYWORD_REPLY = "keyword-reply"
+
 # One confirmation is presumed fine within five minutes of the opt-out: 47 CFR 64.1200(a)(12).
 _REPLY_WITHIN = timedelta(minutes=5)
 
@@ -41,13 +43,18 @@ class TextReceived:
 
 
 @dataclass(frozen=True, slots=True)
-class KeywordPolicy:
-    """The app's own answers to keywords (an empty one is not sent), and what a STOP ends: `all` or `sender`."""
+class InboundPolicy:
+    """What is done with texts that come in.
+
+    The app's own answers to keywords (an empty one is not sent); what a STOP ends: `all` or `sender`; for how long
+    after a text an inbound one is a response to it.
+    """
 
     opt_out_reply: str
     opt_in_reply: str
     help_reply: str
     opt_out_scope: str
+    response_window: timedelta
 
 
 class Inbound:
@@ -63,7 +70,7 @@ class Inbound:
         relay: Relay,
         clock: Clock,
         senders: Senders,
-        policy: KeywordPolicy,
+        policy: InboundPolicy,
     ) -> None:
         self._messages = messages
         self._activity = activity
@@ -73,6 +80,7 @@ class Inbound:
         self._clock = clock
         self._senders = senders
         self._opt_out_scope = policy.opt_out_scope
+        self._response_window_ms = policy.response_window // timedelta(milliseconds=1)
         self._reply_texts: Mapping[KeywordKind, str] = {
             KeywordKind.OPT_OUT: policy.opt_out_reply,
             KeywordKind.OPT_IN: policy.opt_in_reply,
@@ -90,10 +98,19 @@ class Inbound:
             return
         await self._activity.record([Activity.of(message)])
         kind, applied = await self._hear(message)
+        if kind is not KeywordKind.OPT_OUT:
+            await self._count_response(message)
         await self._answer(message, kind, applied)
         changes = [opt_out_changed(applied)] if applied and applied.flipped else []
         await self._relay.publish([text_received(message), *changes])
         await self._messages.settle_handled(message)
+
+    async def _count_response(self, message: Message) -> None:
+        # One row for each text that is answered, however many answers there are and in whatever order they come.
+        at_ms = message.key.at_ms
+        answered = await self._messages.last_sent_before(message.conversation, at_ms, at_ms - self._response_window_ms)
+        if answered and answered.tag != KEYWORD_REPLY:
+            await self._activity.record([Activity.response_to(answered, at_ms)])
 
     def _draft(self, received: TextReceived) -> Message:
         known = self._senders.find(received.sender)
@@ -135,7 +152,7 @@ class Inbound:
             sender,
             (Recipient(message.recipient),),
             text,
-            tag="keyword-reply",
+            tag=KEYWORD_REPLY,
             confirms_opt_out=kind is KeywordKind.OPT_OUT,
             not_after_ms=message.key.at_ms + _REPLY_WITHIN // timedelta(milliseconds=1),
         )

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import reduce
 
-from shared.ports.tables import Entity, EntityChanged, EntityExists, Page, Range, Table, Value, Write
+from shared.ports.tables import Entity, EntityChanged, EntityExists, Page, Range, Table, Value, Write, scan
 from shared.rules.ids import MessageKey, conversation_id, newest_first
 from shared.rules.reasons import Reason
 from shared.rules.states import WAITING, History, State, Step
+
+_WENT = frozenset({State.SENDING, State.SENT, State.DELIVERED, State.FAILED, State.UNKNOWN})
 
 
 class Direction(StrEnum):
@@ -76,6 +78,11 @@ class Message:
     def state(self) -> State:
         """Return where the message is."""
         return self.history.current.state
+
+    @property
+    def sent_ms(self) -> int:
+        """Return when the carrier took the message, 0 if that was not heard of."""
+        return next((step.at_ms for step in self.history.steps if step.state is State.SENT), 0)
 
     @property
     def reason(self) -> str:
@@ -203,6 +210,15 @@ class Messages:
         """Return messages of a conversation, the newest first, and the cursor of the next page."""
         page: Page = await self._table.query(Range(conversation), limit=limit, cursor=cursor)
         return tuple(from_entity(entity) for entity in page.entities), page.cursor
+
+    async def last_sent_before(self, conversation: str, at_ms: int, since_ms: int) -> Message | None:
+        """Return the newest text to a person that was accepted from `since_ms` up to `at_ms` and went, None if none."""
+        within = Range(conversation, row_from=newest_first(at_ms), row_to=newest_first(since_ms - 1))
+        async for entity in scan(self._table, within):
+            message = from_entity(entity)
+            if message.direction is Direction.OUTBOUND and message.state in _WENT:
+                return message
+        return None
 
     async def inbound_after(self, conversation: str, after_ms: int) -> tuple[Message, ...]:
         """Return the texts that came in later than this time, the newest first (1,000 at most)."""

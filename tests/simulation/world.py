@@ -102,6 +102,7 @@ class World:
         self.live(self._every(60, lambda services: services.releases.run()))
         self.live(self._every(3600, lambda services: services.missing_reports.settle()))
         self.live(self._every(600, lambda services: services.failures.resend_all()))
+        self.live(self._every(600, lambda services: services.rollups.roll()))
 
     # What those who live in the world do.
 

@@ -89,6 +89,7 @@ async def _a_little_of_everything(tables: NotedTables, relay: MemoryRelay) -> No
     clock, carrier = ManualClock(), MemoryCarrier()
     ports = Ports(tables, carrier, relay, clock, MemoryQueues(clock))
     services = build(Settings.from_environment(reference.LEAST), ports)
+    await services.rollups.roll()
     await services.sending.send(_hello(services))
     later = to_ms(clock.now() + timedelta(days=1))
     await services.sending.send(replace(_hello(services), send_at_ms=later))
@@ -100,6 +101,8 @@ async def _a_little_of_everything(tables: NotedTables, relay: MemoryRelay) -> No
     await services.campaign_progress.of(campaign.id)
     await services.inbound.receive(TextReceived("i", SENDER, NUMBER, "STOP", later))
     await services.failures.keep(SENDS_QUEUE, "not JSON")
+    clock.advance(hours=2)
+    await services.rollups.roll()
 
 
 def _hello(services: Services) -> Text:

@@ -44,7 +44,11 @@ QUEUES = {
     "keep_failed_batch": "sms-sends-poison",
     "keep_failed_chunk": "sms-campaigns-poison",
 }
-TIMERS = {"release_due": "*/15 * * * * *", "settle_missing_reports": "0 7 * * * *"}
+TIMERS = {
+    "release_due": "*/15 * * * * *",
+    "settle_missing_reports": "0 7 * * * *",
+    "roll_up": "0 */10 * * * *",
+}
 
 # Whoever adds a function here says why: these hold no data and do nothing.
 FOR_ANYONE = {"health"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -190,7 +192,15 @@ async def test_analytics_are_counted_by_bucket_and_in_all(caller: Caller) -> Non
         "optIns": 0,
         "segments": 2,
         "leaks": 0,
-        "recipients": 2,
+        "accepted": 2,
+        "canceled": 0,
+        "expired": 0,
+        "responses": 0,
+        "helps": 0,
+        "cost": "0",
+        "unpricedSegments": 2,
+        "msToCarrier": {"p50": 0, "p95": 0, "p99": 0},
+        "msToReport": {"p50": 0, "p95": 0, "p99": 0},
         "deliveryRate": 0.5,
         "responseRate": 0.0,
         "optOutRate": 0.0,
@@ -202,7 +212,18 @@ async def test_analytics_are_counted_by_bucket_and_in_all(caller: Caller) -> Non
         "groupBy": "tag",
         "value": [{**counts, "start": "2026-03-02T12:00:00.000Z", "group": "news"}],
         "totals": counts,
+        "hoursOfDay": [{"hour": 12, "sent": 2, "inbound": 0}],
     }
+
+
+async def test_analytics_come_as_csv_too(caller: Caller) -> None:
+    await caller.world.send(ANN, tag="=1+1")
+    url = "analytics?from=2026-03-01T00:00:00Z&to=2026-03-03T00:00:00Z&groupBy=tag&format=csv"
+    answer = await caller.get("get_analytics", url)
+    heads, row = csv.reader(io.StringIO(answer.get_body().decode()))
+    assert answer.mimetype == "text/csv"
+    shown = dict(zip(heads, row, strict=True))
+    assert (shown["start"], shown["group"], shown["sent"]) == ("2026-03-02T00:00:00.000Z", "'=1+1", "1")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from shared.rules.ids import MessageKey
 from shared.rules.states import History, State, Step
 from shared.services.activity import Activity, ActivityLog, Kind
+from shared.services.late_marks import LateMarks
 from shared.services.messages import Direction, Message, Messages
 from tests.unit.services.world import ANN, TOLL_FREE, World
 
@@ -19,6 +20,11 @@ DRAFT = Message(
     history=History((Step(State.SENDING, 1),)),
 )
 SENT, DELIVERED = Step(State.SENT, 2), Step(State.DELIVERED, 3, "", "2000")
+
+
+def activity_log(world: World) -> ActivityLog:
+    """Return the activity of a world."""
+    return ActivityLog(world.tables.table("Activity"), LateMarks(world.tables.table("Rollups"), world.clock))
 
 
 async def test_a_message_is_stored_once_and_the_first_one_stays() -> None:
@@ -49,8 +55,7 @@ async def test_a_message_that_was_deleted_meanwhile_is_not_made_again() -> None:
 
 
 async def test_an_activity_keeps_the_greatest_step_whoever_writes_first() -> None:
-    world = World()
-    log = ActivityLog(world.tables.table("Activity"))
+    log = activity_log(World())
     sending = Activity.of(DRAFT)
     (traced,) = await log.record([sending])
     await log.merge(replace(sending, step=DELIVERED))
@@ -60,7 +65,7 @@ async def test_an_activity_keeps_the_greatest_step_whoever_writes_first() -> Non
 
 
 async def test_activities_of_several_hours_and_of_more_than_a_transaction_are_all_written() -> None:
-    log = ActivityLog(World().tables.table("Activity"))
+    log = activity_log(World())
     activities = [
         Activity(Kind.OUTBOUND, f"{98227547199999 + hour * 3_600_000}-{number:03}", "c", TOLL_FREE, SENT)
         for hour in range(2)

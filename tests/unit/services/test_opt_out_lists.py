@@ -18,7 +18,7 @@ HEADER = ",".join(CSV_HEADER)
 async def counted(world: World) -> tuple[int, int]:
     """Return how many opt-outs and opt-ins the analytics count in all."""
     report = await world.services.analytics.report(0, world.now_ms + 1, Interval.DAY, None)
-    return report.totals.opt_outs, report.totals.opt_ins
+    return report.totals["opt_outs"], report.totals["opt_ins"]
 
 
 async def test_check_add_and_remove_answer_for_each_recipient_in_the_order_asked() -> None:

@@ -121,7 +121,7 @@ async def test_an_opt_out_after_the_send_was_recorded_does_not_change_what_is_co
     assert await world.send(ANN, key="key") == first
     assert await states(world) == {("sent", "")}
     report = await world.services.analytics.report(world.now_ms - 10, world.now_ms + 10, Interval.HOUR, None)
-    assert (report.totals.sent, report.totals.suppressed) == (1, 0)
+    assert (report.totals["sent"], report.totals["suppressed"]) == (1, 0)
 
 
 async def test_a_report_before_the_takeover_stays_the_end() -> None:
