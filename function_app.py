@@ -3,7 +3,7 @@
 import azure.functions as func
 
 from shared.app import SETTINGS, services
-from shared.edges import analytics_endpoint, campaign_endpoints, endpoints, events, work_triggers
+from shared.edges import analytics_endpoint, campaign_endpoints, description, endpoints, events, work_triggers
 from shared.edges.access import Role
 from shared.edges.api_analytics import AnalyticsAnswer, AnalyticsQuery
 from shared.edges.api_base import NoQuery, PageQuery
@@ -23,6 +23,7 @@ from shared.edges.api_models import (
     HealthAnswer,
     HistoryAnswer,
     HistoryRequest,
+    ImportAnswer,
     MessageAnswer,
     MessageList,
     OptOutAnswer,
@@ -33,7 +34,9 @@ from shared.edges.api_models import (
     SendRequest,
 )
 from shared.edges.campaign_endpoints import CampaignCall
+from shared.edges.declarations import JSON
 from shared.edges.http import Api, Call, Reply
+from shared.rules.errors import CarrierRefused, Conflict, NotReady
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
 
 app = func.FunctionApp()
@@ -43,19 +46,27 @@ _STORAGE = "AzureWebJobsStorage"
 _SENDS, _CAMPAIGNS = (f"{SETTINGS.queue_prefix}-{name}" for name in (SENDS_QUEUE, CAMPAIGNS_QUEUE))
 
 
-@http.post("messages", role=Role.SEND, body=SendRequest, answers=SendAnswer, status=202)
+@http.post(
+    "messages",
+    role=Role.SEND,
+    body=SendRequest,
+    answers=SendAnswer,
+    status=202,
+    idempotent=True,
+    raises=(Conflict, CarrierRefused),
+)
 async def send_message(call: Call[SendRequest, NoQuery]) -> SendAnswer:
     """Send one text to 1 to 100 recipients."""
     return await endpoints.send(services(), call)
 
 
-@http.get("messages/{id}", role=Role.READ, query=NoQuery, answers=MessageAnswer)
+@http.get("messages/{id}", role=Role.READ, query=NoQuery, answers=MessageAnswer, tagged=True)
 async def get_message(call: Call[None, NoQuery]) -> Reply:
     """Return one message with its history."""
     return await endpoints.message(services(), call)
 
 
-@http.act("messages/{id}", role=Role.SEND, method="DELETE", answers=MessageAnswer)
+@http.act("messages/{id}", role=Role.SEND, method="DELETE", answers=MessageAnswer, raises=(Conflict,))
 async def cancel_message(call: Call[None, NoQuery]) -> MessageAnswer:
     """Cancel a message that has not gone."""
     return await endpoints.cancel_message(services(), call)
@@ -69,6 +80,9 @@ async def cancel_message(call: Call[None, NoQuery]) -> MessageAnswer:
     answers=CampaignAnswer,
     status=202,
     limit=campaign_endpoints.BODY_LIMIT,
+    idempotent=True,
+    monitored=True,
+    raises=(Conflict,),
 )
 async def start_campaign(call: CampaignCall) -> Reply:
     """Send one text to many recipients."""
@@ -101,7 +115,9 @@ async def get_campaign(call: Call[None, NoQuery]) -> CampaignProgressAnswer:
     return await campaign_endpoints.campaign(services(), call)
 
 
-@http.get("campaigns/{id}/recipients", role=Role.READ, query=RecipientQuery, answers=CampaignRecipientList)
+@http.get(
+    "campaigns/{id}/recipients", role=Role.READ, query=RecipientQuery, answers=CampaignRecipientList, exports=True
+)
 async def list_campaign_recipients(call: Call[None, RecipientQuery]) -> CampaignRecipientList | Reply:
     """List the recipients of a campaign and where they are, in pages or as one CSV file."""
     return await campaign_endpoints.recipients(services(), call)
@@ -149,7 +165,14 @@ async def check_opt_outs(call: Call[OptOutRequest, NoQuery]) -> OptOutAnswer:
     return await endpoints.check_opt_outs(services(), call)
 
 
-@http.upload("opt-outs/add", role=Role.SEND, body=OptOutRequest, file="text/csv", answers=OptOutAnswer)
+@http.upload(
+    "opt-outs/add",
+    role=Role.SEND,
+    body=OptOutRequest,
+    file="text/csv",
+    answers=OptOutAnswer,
+    file_answers=ImportAnswer,
+)
 async def add_opt_outs(call: Call[OptOutRequest | str, NoQuery]) -> Reply:
     """Opt recipients out, or load a file of opt-outs."""
     return await endpoints.add_opt_outs(services(), call)
@@ -167,7 +190,7 @@ async def opt_out_history(call: Call[HistoryRequest, NoQuery]) -> HistoryAnswer:
     return await endpoints.opt_out_history(services(), call)
 
 
-@http.get("opt-outs", role=Role.READ, query=OptOutListQuery, answers=OptOutList)
+@http.get("opt-outs", role=Role.READ, query=OptOutListQuery, answers=OptOutList, exports=True)
 async def list_opt_outs(call: Call[None, OptOutListQuery]) -> OptOutList | Reply:
     """List the opt-outs in force, in pages or as one CSV file."""
     return await endpoints.list_opt_outs(services(), call)
@@ -185,16 +208,22 @@ async def get_conversation(call: Call[None, PageQuery]) -> MessageList:
     return await endpoints.conversation(services(), call)
 
 
-@http.get("analytics", role=Role.READ, query=AnalyticsQuery, answers=AnalyticsAnswer)
+@http.get("analytics", role=Role.READ, query=AnalyticsQuery, answers=AnalyticsAnswer, exports=True)
 async def get_analytics(call: Call[None, AnalyticsQuery]) -> AnalyticsAnswer | Reply:
     """Count what was sent, what became of it, who answered and who left, as JSON or CSV."""
     return await analytics_endpoint.analytics(services(), call)
 
 
-@http.get("health", role=Role.ANYONE, query=NoQuery, answers=HealthAnswer)
+@http.get("health", role=Role.ANYONE, query=NoQuery, answers=HealthAnswer, raises=(NotReady,))
 async def health(call: Call[None, NoQuery]) -> HealthAnswer:
     """Tell whether the app can do its work, and why not."""
     return await endpoints.health(services(), call)
+
+
+@http.file("openapi.json", role=Role.ANYONE, media_type=JSON, tagged=True)
+async def get_openapi(call: Call[None, NoQuery]) -> Reply:
+    """Return the description of this API, in OpenAPI 3.1."""
+    return await description.openapi(http, call)
 
 
 @app.event_grid_trigger(arg_name="event")

@@ -1,10 +1,14 @@
-"""The pages of docs/ that are made from the code: settings.md and error-codes.md."""
+"""What of docs/ is made from the code: settings.md, error-codes.md and openapi.json."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from docs.error_codes import error_codes, reasons_in_use
@@ -13,6 +17,7 @@ from shared.rules.delivery_codes import DELIVERY_CODES
 from shared.rules.reasons import REASONS, ReasonKind
 
 DOCS = Path(__file__).resolve().parent
+_ROOT = DOCS.parent
 
 _KINDS: Mapping[ReasonKind, str] = {
     ReasonKind.NONE: "no failure, or nobody knows",
@@ -33,6 +38,14 @@ _INSTEAD: Mapping[str, str] = {
     "ACS_CONNECTION_STRING": "ACS_ENDPOINT",
     "AzureWebJobsStorage": "AzureWebJobsStorage__accountName",
 }
+
+# `function_app` reads its settings when it is imported: in an interpreter of its own, with the least of them.
+_TELL = """
+import sys, function_app
+from shared.edges.description import openapi_text
+sys.stdout.reconfigure(encoding="utf-8")
+print(openapi_text(function_app.http))
+"""
 
 
 def settings_page() -> str:
@@ -138,7 +151,20 @@ def error_codes_page() -> str:
     )
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"settings.md": settings_page, "error-codes.md": error_codes_page}
+@cache
+def openapi_page() -> str:
+    """Return docs/openapi.json, as the app with function keys gives it."""
+    environment = {**os.environ, **LEAST, "SMS_SIGN_IN": "off"}
+    command = [sys.executable, "-c", _TELL]
+    told = subprocess.check_output(command, cwd=_ROOT, env=environment, encoding="utf-8")  # noqa: S603 - our own code
+    return json.dumps(json.loads(told), ensure_ascii=False, indent=2) + "\n"
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "settings.md": settings_page,
+    "error-codes.md": error_codes_page,
+    "openapi.json": openapi_page,
+}
 
 
 def stale_pages() -> list[str]:

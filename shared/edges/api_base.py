@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -29,10 +29,14 @@ def _rfc3339(at: datetime) -> str:
 # Whatever is written: what is not a number is refused by itself and does not sink the others.
 WrittenNumber = str
 SenderName = Annotated[str | None, Field(alias="from", min_length=1, max_length=64)]
-Text = Annotated[str, Field(min_length=1), AfterValidator(_fits)]
+Text = Annotated[str, Field(min_length=1, max_length=TEXT_LIMIT), AfterValidator(_fits)]
 Tag = Annotated[str, Field(max_length=128)]
 Moment = Annotated[AwareDatetime | None, Field(ge=EARLIEST, le=LATEST)]
-Time = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_used="json")]
+Time = Annotated[
+    datetime,
+    PlainSerializer(_rfc3339, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
 
 
 class In(BaseModel):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Sequence
 from uuid import uuid4
 
@@ -23,6 +22,7 @@ from shared.edges.api_campaigns import (
 from shared.edges.http import Call, Reply
 from shared.edges.http_requests import Upload, idempotency_key
 from shared.edges.paging import link_below, next_link
+from shared.edges.path_ids import CAMPAIGN_ID
 from shared.rules.csv_cells import to_cell
 from shared.rules.errors import NotFound
 from shared.rules.ids import digest
@@ -35,7 +35,6 @@ from shared.services.campaigns import Status
 BODY_LIMIT = 16 * 1024**2
 CampaignCall = Call[CampaignRequest | Upload[CampaignOptions], NoQuery]
 
-_ID = re.compile("[0-9a-f]{32}")
 _HEADER = ("row", "to", "state", "reason", "id")
 _MOST_PER_READ = 1000
 
@@ -130,7 +129,7 @@ def _opened(
 
 
 def _id(written: str) -> str:
-    if not _ID.fullmatch(written):
+    if not CAMPAIGN_ID.fullmatch(written):
         raise NotFound("There is no campaign with this id.", code="CampaignNotFound", target="id")
     return written
 

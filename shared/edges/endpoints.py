@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-
 from shared.edges.api_base import NoQuery, PageQuery, ms_of
 from shared.edges.api_failures import FailureAnswer, FailureList, ResendAnswer
 from shared.edges.api_models import (
@@ -28,16 +25,15 @@ from shared.edges.api_models import (
     SendAnswer,
     SendRequest,
 )
-from shared.edges.http import Call, Reply
+from shared.edges.http import Call, Reply, tagged
 from shared.edges.http_requests import idempotency_key
 from shared.edges.paging import next_link
+from shared.edges.path_ids import FAILURE_ID
 from shared.rules.errors import ErrorDetail, NotFound, NotReady
 from shared.rules.ids import MessageKey
 from shared.services.bundle import Services
 from shared.services.recipients import recipients_of
 from shared.services.sending import Text
-
-_FAILURE_ID = re.compile(r"[0-9]{14}-[0-9a-f]{32}")
 
 
 async def send(services: Services, call: Call[SendRequest, NoQuery]) -> SendAnswer:
@@ -63,12 +59,7 @@ async def message(services: Services, call: Call[None, NoQuery]) -> Reply:
     found = await services.messages.get(key) or await services.campaign_recipients.find(key)
     if found is None:
         raise _no_message()
-    answer = MessageAnswer.of(found)
-    shown = answer.model_dump_json(by_alias=True, exclude_none=True)
-    etag = f'"{hashlib.sha256(shown.encode()).hexdigest()[:32]}"'
-    if etag in call.headers.get("if-none-match", ""):
-        return Reply("", status=304, headers={"ETag": etag})
-    return Reply(answer, headers={"ETag": etag})
+    return tagged(call, MessageAnswer.of(found).model_dump_json(by_alias=True, exclude_none=True))
 
 
 async def cancel_message(services: Services, call: Call[None, NoQuery]) -> MessageAnswer:
@@ -145,7 +136,7 @@ async def failures(services: Services, call: Call[None, PageQuery]) -> FailureLi
 async def resend_failure(services: Services, call: Call[None, NoQuery]) -> ResendAnswer:
     """Put one failure back into its queue."""
     failure_id = call.path["id"]
-    if not _FAILURE_ID.fullmatch(failure_id):
+    if not FAILURE_ID.fullmatch(failure_id):
         raise NotFound("There is no failure with this id.", code="FailureNotFound", target="id")
     await services.failures.resend(failure_id)
     return ResendAnswer(resent=1)

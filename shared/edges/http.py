@@ -7,11 +7,12 @@ returns a model; whatever goes wrong becomes the one error shape of docs/api.md.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar, Unpack, cast
 from uuid import uuid4
 
 import azure.functions as func
@@ -19,9 +20,10 @@ from pydantic import BaseModel
 
 from shared.edges.access import Role, admit
 from shared.edges.api_base import NoQuery
+from shared.edges.declarations import Endpoint, Promises
 from shared.edges.defects import place_of
 from shared.edges.http_errors import error_response
-from shared.edges.http_requests import BODY_LIMIT, Source, Upload, read_body, read_query, read_text, read_upload
+from shared.edges.http_requests import Source, Upload, read_body, read_query, read_text, read_upload
 from shared.rules.errors import InternalError, SmsError
 
 _LOG = logging.getLogger("sms.http")
@@ -56,28 +58,6 @@ class Reply:
     content_type: str = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """The declaration of one endpoint.
-
-    Besides JSON it may take a file of the content type `file`; or, with `options`, CSV files with these options.
-    `limit` is the most bytes that a body may have. `role` is who may call it.
-    """
-
-    name: str
-    method: str
-    route: str
-    status: int
-    summary: str
-    role: Role
-    query: type[BaseModel]
-    answers: type[BaseModel]
-    body: type[BaseModel] | None = None
-    file: str | None = None
-    options: type[BaseModel] | None = None
-    limit: int = BODY_LIMIT
-
-
 Handler = Callable[[Call[B, Q]], Awaitable[BaseModel | Reply]]
 Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
@@ -87,7 +67,7 @@ class Api:
 
     def __init__(self, app: func.FunctionApp, *, sign_in: bool = False) -> None:
         self._app = app
-        self._sign_in = sign_in
+        self.sign_in = sign_in
         self.endpoints: list[Endpoint] = []
 
     def get(
@@ -97,11 +77,12 @@ class Api:
         role: Role,
         query: type[Q],
         answers: type[BaseModel],
+        **promises: Unpack[Promises],
     ) -> Callable[[Handler[None, Q]], Function]:
         """Declare an endpoint that reads."""
 
         def declare(handler: Handler[None, Q]) -> Function:
-            about = _endpoint(handler, "GET", route, 200, role=role, query=query, answers=answers)
+            about = _endpoint(handler, "GET", route, 200, role=role, query=query, answers=answers, **promises)
             return self._add(about, handler)
 
         return declare
@@ -114,23 +95,42 @@ class Api:
         body: type[B],
         answers: type[BaseModel],
         status: int = 200,
+        **promises: Unpack[Promises],
     ) -> Callable[[Handler[B, NoQuery]], Function]:
         """Declare an endpoint that takes a JSON body."""
 
         def declare(handler: Handler[B, NoQuery]) -> Function:
-            about = _endpoint(handler, "POST", route, status, role=role, query=NoQuery, answers=answers, body=body)
+            about = _endpoint(
+                handler, "POST", route, status, role=role, query=NoQuery, answers=answers, body=body, **promises
+            )
             return self._add(about, handler)
 
         return declare
 
     def upload(
-        self, route: str, *, role: Role, body: type[B], file: str, answers: type[BaseModel]
+        self,
+        route: str,
+        *,
+        role: Role,
+        body: type[B],
+        file: str,
+        answers: type[BaseModel],
+        **promises: Unpack[Promises],
     ) -> Callable[[Handler[B | str, NoQuery]], Function]:
         """Declare an endpoint that takes a JSON body or, of the content type `file`, a file as text."""
 
         def declare(handler: Handler[B | str, NoQuery]) -> Function:
             about = _endpoint(
-                handler, "POST", route, 200, role=role, query=NoQuery, answers=answers, body=body, file=file
+                handler,
+                "POST",
+                route,
+                200,
+                role=role,
+                query=NoQuery,
+                answers=answers,
+                body=body,
+                file=file,
+                **promises,
             )
             return self._add(about, handler)
 
@@ -146,6 +146,7 @@ class Api:
         answers: type[BaseModel],
         status: int,
         limit: int,
+        **promises: Unpack[Promises],
     ) -> Callable[[Handler[B | Upload[N], NoQuery]], Function]:
         """Declare an endpoint that takes a JSON body, or a CSV file with its options in the query or in a form."""
 
@@ -161,31 +162,49 @@ class Api:
                 body=body,
                 options=options,
                 limit=limit,
+                **promises,
             )
             return self._add(about, handler)
 
         return declare
 
     def act(
-        self, route: str, *, role: Role, answers: type[BaseModel], method: str = "POST"
+        self,
+        route: str,
+        *,
+        role: Role,
+        answers: type[BaseModel],
+        method: str = "POST",
+        **promises: Unpack[Promises],
     ) -> Callable[[Handler[None, NoQuery]], Function]:
         """Declare an endpoint that does something to what its route names, and takes no body."""
 
         def declare(handler: Handler[None, NoQuery]) -> Function:
-            about = _endpoint(handler, method, route, 200, role=role, query=NoQuery, answers=answers)
+            about = _endpoint(handler, method, route, 200, role=role, query=NoQuery, answers=answers, **promises)
+            return self._add(about, handler)
+
+        return declare
+
+    def file(
+        self, route: str, *, role: Role, media_type: str, **promises: Unpack[Promises]
+    ) -> Callable[[Handler[None, NoQuery]], Function]:
+        """Declare an endpoint that gives a file."""
+
+        def declare(handler: Handler[None, NoQuery]) -> Function:
+            about = _endpoint(handler, "GET", route, 200, role=role, query=NoQuery, media_type=media_type, **promises)
             return self._add(about, handler)
 
         return declare
 
     def _add(self, endpoint: Endpoint, handler: Handler[B, Q]) -> Function:
         async def function(req: func.HttpRequest) -> func.HttpResponse:
-            return await _serve(endpoint, handler, req, self._sign_in)
+            return await _serve(endpoint, handler, req, self.sign_in)
 
         function.__name__ = endpoint.name
         function.__doc__ = endpoint.summary
         self.endpoints.append(endpoint)
         # With sign-in the host must ask for no key; `admit` refuses who has not signed in.
-        is_open = self._sign_in or endpoint.role is Role.ANYONE
+        is_open = self.sign_in or endpoint.role is Role.ANYONE
         level = func.AuthLevel.ANONYMOUS if is_open else func.AuthLevel.FUNCTION
         routed = self._app.route(endpoint.route, methods=[endpoint.method], auth_level=level)
         return cast("Function", self._app.function_name(endpoint.name)(routed(function)))
@@ -195,6 +214,14 @@ def _endpoint(handler: Handler[B, Q], method: str, route: str, status: int, **ab
     named = cast("Callable[..., object]", handler)
     summary = (named.__doc__ or "").strip().partition("\n")[0]
     return Endpoint(named.__name__, method, route, status, summary, **about)  # type: ignore[arg-type]
+
+
+def tagged(call: Call[B, Q], text: str) -> Reply:
+    """Return a JSON text with its ETag; 304 without it, when the caller's ETag still holds."""
+    headers = {"ETag": f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'}
+    if headers["ETag"] in call.headers.get("if-none-match", ""):
+        return Reply("", status=304, headers=headers)
+    return Reply(text, headers=headers)
 
 
 async def _serve(endpoint: Endpoint, handler: Handler[B, Q], req: func.HttpRequest, sign_in: bool) -> func.HttpResponse:

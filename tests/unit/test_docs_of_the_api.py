@@ -37,7 +37,7 @@ print(json.dumps([
             for name, field in model.model_fields.items()
         ],
         body=one.body and one.body.__name__,
-        answers=one.answers.__name__,
+        answers=one.answers and one.answers.__name__,
         role=one.role.value,
     )
     for one in function_app.http.endpoints
@@ -52,7 +52,7 @@ class Endpoint:
     heading: str
     query: tuple[str, ...]
     body: str | None
-    answers: str
+    answers: str | None
     role: str
 
 
@@ -113,7 +113,7 @@ def test_every_query_parameter_and_every_field_of_a_request_is_in_its_section() 
 def test_every_endpoint_shows_its_request_and_its_answer() -> None:
     shown = {(example.heading, example.label) for example in _examples()}
     for endpoint in _endpoints().values():
-        assert (endpoint.heading, "Answer") in shown
+        assert endpoint.answers is None or (endpoint.heading, "Answer") in shown
         assert endpoint.body is None or (endpoint.heading, "Request") in shown
 
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import azure.functions as func
 import pytest
 
+from tests.support.contract import contract
 from tests.unit.services.world import ENVIRONMENT, World
 
 BASE = "https://app.example/api/"
@@ -46,7 +47,11 @@ class Caller:
             route_params=dict(route or {}),
             body=content,
         )
-        return await self._functions[name](request)
+        response = await self._functions[name](request)
+        told = {header.lower(): value for header, value in response.headers.items()}
+        content_type = {"content-type": str(response.mimetype)}
+        assert contract().problem(name, response.status_code, told | content_type, response.get_body()) == ""
+        return response
 
     async def post(self, name: str, url: str, body: object = None, **options: Any) -> func.HttpResponse:
         """POST to a function."""
