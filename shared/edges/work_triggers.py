@@ -11,13 +11,20 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 import azure.functions as func
+from pydantic.alias_generators import to_camel
 
 from shared.edges.defects import place_of
 from shared.rules.errors import InternalError, SmsError
+from shared.rules.ids import from_ms
 from shared.services.bundle import Services
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
 
 _LOG = logging.getLogger("sms.work")
+
+_LOGGED = (
+    "accepted", "sent", "delivered", "failed", "unknown", "suppressed", "inbound", "responses", "opt_outs", "opt_ins",
+    "leaks", "segments",
+)  # fmt: skip
 
 T = TypeVar("T")
 
@@ -50,8 +57,11 @@ async def settle(services: Services) -> None:
 
 
 async def roll_up(services: Services) -> None:
-    """Add up closed hours."""
-    await _do("roll-ups", services.rollups.roll())
+    """Add up closed hours, and log each: the alerts and the workbook of infra/ read these lines."""
+    for hour in await _do("roll-ups", services.rollups.roll()):
+        counts = " ".join(f"{to_camel(name)}={hour.totals[name]}" for name in _LOGGED)
+        cost = hour.totals.cost(services.prices).amount
+        _LOG.info("An hour was added up: hour=%s %s cost=%s", from_ms(hour.hour_ms).isoformat(), counts, f"{cost:f}")
 
 
 async def _do(what: str, work: Awaitable[T]) -> T:

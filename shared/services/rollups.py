@@ -39,6 +39,14 @@ class Rolled:
         return self.start_ms <= hour_ms < self.end_ms and hour_ms not in self.marked
 
 
+@dataclass(frozen=True, slots=True)
+class RolledHour:
+    """An hour that was rolled up: when it begins, and all its counts."""
+
+    hour_ms: int
+    totals: Tally
+
+
 class Rollups:
     """The roll-ups in their table."""
 
@@ -48,22 +56,21 @@ class Rollups:
         self._marks = marks
         self._clock = clock
 
-    async def roll(self) -> int:
-        """Roll up the hours that have closed, and again those that have changed since; return how many.
+    async def roll(self) -> Sequence[RolledHour]:
+        """Roll up the hours that have closed, and again those that have changed since; return them with their counts.
 
         It may run twice at a time, or be interrupted: an hour counts as rolled up only when all its rows are.
         """
         rolled = await self._state()
-        count = 0
-        for mark in await self._marks.between(rolled.start_ms, rolled.end_ms):
-            count += await self._roll_again(mark)
+        marks = await self._marks.between(rolled.start_ms, rolled.end_ms)
+        hours = [hour for mark in marks if (hour := await self._roll_again(mark))]
         closed_ms = hour_of(to_ms(self._clock.now()) - ROLLED_AFTER_MS)
         # Where another roll-up is faster, it does the rest.
         with contextlib.suppress(EntityChanged):
-            while rolled.end_ms < closed_ms and await self._write(rolled.end_ms):
-                following = Rolled(rolled.start_ms, rolled.end_ms + HOUR_MS, etag=rolled.etag)
-                rolled, count = await self._keep(following), count + 1
-        return count
+            while rolled.end_ms < closed_ms and (hour := await self._write(rolled.end_ms)):
+                rolled = await self._keep(Rolled(rolled.start_ms, rolled.end_ms + HOUR_MS, etag=rolled.etag))
+                hours.append(hour)
+        return hours
 
     async def rolled(self, start_ms: int, end_ms: int) -> Rolled:
         """Return which hours that begin in this range are complete."""
@@ -80,20 +87,20 @@ class Rollups:
             for hour_ms, tally in _hours_of(entity):
                 yield hour_ms, str(entity.values["group"]), tally
 
-    async def _roll_again(self, mark: LateMark) -> bool:
-        return await self._write(mark.hour_ms) and await self._marks.remove(mark)
+    async def _roll_again(self, mark: LateMark) -> RolledHour | None:
+        hour = await self._write(mark.hour_ms)
+        return hour if hour and await self._marks.remove(mark) else None
 
-    async def _write(self, hour_ms: int) -> bool:
-        """Write the tallies of an hour; False if another roll-up was at it, whose counts may be newer."""
+    async def _write(self, hour_ms: int) -> RolledHour | None:
+        """Write the tallies of an hour; None if another roll-up was at it, whose counts may be newer."""
         groups = await self._count(hour_ms)
         try:
             for dimension in (ALL, *GroupBy):
-                await self._write_dimension(
-                    dimension, hour_ms, {g: t for (d, g), t in groups.items() if d == dimension}
-                )
+                tallies = {group: tally for (of, group), tally in groups.items() if of == dimension}
+                await self._write_dimension(dimension, hour_ms, tallies)
         except (EntityChanged, EntityExists):
-            return False
-        return True
+            return None
+        return RolledHour(hour_ms, groups[ALL, ""])
 
     async def _count(self, hour_ms: int) -> Groups:
         groups: Groups = defaultdict(Tally)

@@ -176,3 +176,16 @@ async def test_failures_come_in_pages_the_newest_first(caller: Caller, world: Wo
 async def test_an_unknown_failure_cannot_be_sent_again(caller: Caller, failure_id: str) -> None:
     response = await caller.post("resend_failure", "failures/x/resend", route={"id": failure_id})
     assert error_of(response) == (404, "FailureNotFound", "id")
+
+
+async def test_each_hour_that_is_added_up_is_logged_with_its_counts(
+    world: World, caller: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    await caller._functions["roll_up"](TIMER)
+    await caller.send({"to": ANN, "text": "Hello"})
+    world.clock.advance(hours=2)
+    with caplog.at_level(logging.INFO):
+        await caller._functions["roll_up"](TIMER)
+    lines = [one.getMessage() for one in caplog.records if one.getMessage().startswith("An hour was added up: ")]
+    assert "accepted=1 sent=1 delivered=0 failed=0" in lines[0]
+    assert not [one for one in lines if ANN in one]
