@@ -3,7 +3,15 @@
 import azure.functions as func
 
 from shared.app import SETTINGS, services
-from shared.edges import analytics_endpoint, campaign_endpoints, description, endpoints, events, work_triggers
+from shared.edges import (
+    analytics_endpoint,
+    api_explanations,
+    campaign_endpoints,
+    description,
+    endpoints,
+    events,
+    work_triggers,
+)
 from shared.edges.access import Role
 from shared.edges.api_analytics import AnalyticsAnswer, AnalyticsQuery
 from shared.edges.api_base import NoQuery, PageQuery
@@ -17,6 +25,7 @@ from shared.edges.api_campaigns import (
     ForecastAnswer,
     RecipientQuery,
 )
+from shared.edges.api_explanations import ExplanationAnswer
 from shared.edges.api_failures import FailureList, ResendAnswer
 from shared.edges.api_models import (
     ConversationList,
@@ -64,6 +73,12 @@ async def send_message(call: Call[SendRequest, NoQuery]) -> SendAnswer:
 async def get_message(call: Call[None, NoQuery]) -> Reply:
     """Return one message with its history."""
     return await endpoints.message(services(), call)
+
+
+@http.get("messages/{id}/explain", role=Role.READ, query=NoQuery, answers=ExplanationAnswer)
+async def explain_message(call: Call[None, NoQuery]) -> ExplanationAnswer:
+    """Tell in plain words what became of a message, why, and what to do."""
+    return await api_explanations.explain(services(), call)
 
 
 @http.act("messages/{id}", role=Role.SEND, method="DELETE", answers=MessageAnswer, raises=(Conflict,))

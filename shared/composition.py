@@ -32,6 +32,7 @@ from shared.services.conversations import Conversations
 from shared.services.delivery_reports import DeliveryReports
 from shared.services.departure import Departure
 from shared.services.dispatch import Dispatch
+from shared.services.explanations import Explanations
 from shared.services.failures import Failures
 from shared.services.fence import Fences
 from shared.services.health import Health
@@ -149,6 +150,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         senders=senders,
         clock=clock,
     )
+    recipients = CampaignRecipients(campaigns=campaigns, messages=messages, activity=activity, clock=clock)
     return Services(
         senders=senders,
         region=region,
@@ -168,7 +170,8 @@ def build(settings: Settings, ports: Ports) -> Services:
         campaign_progress=CampaignProgress(
             campaigns=campaigns, messages=table("Messages"), counts=table("Counts"), senders=senders, clock=clock
         ),
-        campaign_recipients=CampaignRecipients(campaigns=campaigns, messages=messages, activity=activity, clock=clock),
+        campaign_recipients=recipients,
+        explanations=Explanations(messages, recipients, opt_outs),
         releases=releases,
         work=Work(sending, releases),
         failures=Failures(table("Failures"), ports.queues, clock),

@@ -55,7 +55,7 @@ async def send(services: Services, call: Call[SendRequest, NoQuery]) -> SendAnsw
 
 async def message(services: Services, call: Call[None, NoQuery]) -> Reply:
     """Return a message, or 304 when the caller's ETag still holds."""
-    key = _message_key(call)
+    key = message_key(call)
     found = await services.messages.get(key) or await services.campaign_recipients.find(key)
     if found is None:
         raise _no_message()
@@ -64,7 +64,7 @@ async def message(services: Services, call: Call[None, NoQuery]) -> Reply:
 
 async def cancel_message(services: Services, call: Call[None, NoQuery]) -> MessageAnswer:
     """Cancel a message that has not gone."""
-    key = _message_key(call)
+    key = message_key(call)
     return MessageAnswer.of(await services.campaign_recipients.cancel(key) or await services.sending.cancel(key))
 
 
@@ -147,7 +147,8 @@ async def resend_failures(services: Services, _call: Call[None, NoQuery]) -> Res
     return ResendAnswer(resent=await services.failures.resend_all())
 
 
-def _message_key(call: Call[None, NoQuery]) -> MessageKey:
+def message_key(call: Call[None, NoQuery]) -> MessageKey:
+    """Return the key of the message that a route names; NotFound for what is no id."""
     key = MessageKey.parse(call.path["id"])
     if key is None:
         raise _no_message()

@@ -34,6 +34,13 @@ class Word:
 
 
 FIELDS: Mapping[str, Word] = {
+    "ExplanationAnswer.why": Word("Why the message is where it is.", "The recipient's number does not exist."),
+    "whatToDo": Word("What to do about it, in plain words.", "Nothing needs to be done."),
+    "timeline": Word("What happened, in order of time."),
+    "optOut": Word("The opt-out that keeps texts back."),
+    "mayBeTexted": Word("Whether the person may be texted by this sender now.", True),
+    "happened": Word("What happened, in plain words.", "The carrier took it."),
+    "campaignId": Word("The campaign that the message belongs to.", _CAMPAIGN),
     "accepted": Word("Outbound messages, whatever became of them.", 7),
     "advice": Word("What to do about it.", "Ask the recipient for their number and remove this one."),
     "amount": Word("A decimal number, in the currency of `SMS_PRICES`.", "0.7900"),

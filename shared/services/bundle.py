@@ -13,6 +13,7 @@ from shared.services.campaign_recipients import CampaignRecipients
 from shared.services.campaigns import Campaigns
 from shared.services.conversations import Conversations
 from shared.services.delivery_reports import DeliveryReports
+from shared.services.explanations import Explanations
 from shared.services.failures import Failures
 from shared.services.health import Health
 from shared.services.inbound import Inbound
@@ -51,4 +52,5 @@ class Services:
     releases: Releases
     work: Work
     failures: Failures
+    explanations: Explanations
     missing_reports: MissingReports

@@ -15,6 +15,7 @@ KEY, ANYONE = "function", "anonymous"
 HTTP = {
     "send_message": ("messages", "POST", KEY),
     "get_message": ("messages/{id}", "GET", KEY),
+    "explain_message": ("messages/{id}/explain", "GET", KEY),
     "cancel_message": ("messages/{id}", "DELETE", KEY),
     "start_campaign": ("campaigns", "POST", KEY),
     "forecast_campaign": ("campaigns/forecast", "POST", KEY),
