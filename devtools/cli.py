@@ -6,9 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from devtools import checks, stack
 from devtools.azurite import StoragePorts
+from devtools.package import PACKAGE, package
 from devtools.terminal import Interrupted, Problem, StopRequest
 
 _LAST_PORT = 65535
@@ -44,6 +46,8 @@ def _carry_out(options: argparse.Namespace, rest: Sequence[str], stop: StopReque
             return checks.bench(options.name, options.options, stop)
         case "simulate":
             return checks.simulate(options.messages, options.seed, stop)
+        case "package":
+            return package(options.output)
         case "lock":
             return checks.lock(stop, upgrade=options.upgrade)
         case _:
@@ -78,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     simulate = commands.add_parser("simulate", help="run the services in virtual time, with crashes and faults")
     simulate.add_argument("--messages", type=int, default=1_000_000, help="in all (default: %(default)s)")
     simulate.add_argument("--seed", type=int, default=1, help="of the first world (default: %(default)s)")
+    packing = commands.add_parser("package", help="write what is deployed into one zip file")
+    packing.add_argument("--output", type=Path, default=PACKAGE, help="the file (default: %(default)s)")
     lock = commands.add_parser("lock", help="write the requirements*.txt anew from the requirements*.in")
     lock.add_argument("--upgrade", action="store_true", help="take the newest versions that the .in files allow")
     return parser

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 from azure.functions.meta import Datum
 
+from devtools.pythons import find_python
 from local.host.errors import InvocationError
 from local.host.indexing import Binding, index
 from local.host.invocation import Invoker, TriggerData
@@ -100,21 +101,11 @@ async def with_context(req: func.HttpRequest, context: func.Context) -> func.Htt
 """
 
 
-def _newer_python() -> str | None:
-    """Return a Python of 3.13, from PATH or from pyenv."""
-    on_path = shutil.which("python3.13")
-    works = on_path and subprocess.run([on_path, "--version"], capture_output=True, check=False).returncode == 0
-    if works:
-        return on_path
-    candidates = sorted(Path.home().glob(".pyenv/versions/3.13*/bin/python"))
-    return str(candidates[-1]) if candidates else None
-
-
 def _python_in(folder: Path) -> Path:
     return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
-def _install(newer: str, folder: Path) -> None:
+def _install(newer: Path, folder: Path) -> None:
     partial = folder.with_name(f"{folder.name}.{os.getpid()}")
     subprocess.run([newer, "-m", "venv", partial], check=True, capture_output=True)
     pip = [str(_python_in(partial)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -132,10 +123,10 @@ def _install(newer: str, folder: Path) -> None:
 @pytest.fixture(scope="module")
 def runtime() -> Path:
     """Give the Python that has Microsoft's runtime and what the app needs; made once, then kept."""
-    newer = _newer_python()
+    newer = find_python("3.13")
     if newer is None:
         pytest.skip("Microsoft's runtime needs Python 3.13, and neither PATH nor pyenv has it")
-    content = (PROJECT / "requirements.txt").read_bytes() + RUNTIME.encode() + newer.encode()
+    content = (PROJECT / "requirements.txt").read_bytes() + RUNTIME.encode() + str(newer).encode()
     folder = CACHE / hashlib.sha256(content).hexdigest()[:16]
     if not _python_in(folder).exists():
         CACHE.mkdir(parents=True, exist_ok=True)
