@@ -293,3 +293,9 @@ async def settle_missing_reports(timer: func.TimerRequest) -> None:  # noqa: ARG
 async def roll_up(timer: func.TimerRequest) -> None:  # noqa: ARG001 - likewise
     """Add up the hours that have closed, and those that have changed since, for the analytics."""
     await work_triggers.roll_up(services())
+
+
+@app.timer_trigger(arg_name="timer", schedule="0 37 * * * *")
+async def clear_broken_uploads(timer: func.TimerRequest) -> None:  # noqa: ARG001 - likewise
+    """Delete what campaigns left whose upload broke off."""
+    await work_triggers.clear(services())

@@ -21,6 +21,7 @@ from shared.ports.tables import Tables
 from shared.services.activity import ActivityLog
 from shared.services.analytics import Analytics
 from shared.services.batches import Batches
+from shared.services.broken_uploads import BrokenUploads
 from shared.services.bundle import Services
 from shared.services.campaign_plans import CampaignPlans, Policy
 from shared.services.campaign_progress import CampaignProgress
@@ -166,6 +167,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         delivery_reports=reports,
         kept_events=kept_events,
         campaigns=campaigns,
+        broken_uploads=BrokenUploads(table("Campaigns"), clock),
         campaign_plans=plans,
         campaign_progress=CampaignProgress(
             campaigns=campaigns, messages=table("Messages"), counts=table("Counts"), senders=senders, clock=clock

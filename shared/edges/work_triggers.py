@@ -64,6 +64,13 @@ async def roll_up(services: Services) -> None:
         _LOG.info("An hour was added up: hour=%s %s cost=%s", from_ms(hour.hour_ms).isoformat(), counts, f"{cost:f}")
 
 
+async def clear(services: Services) -> None:
+    """Delete what broken uploads of campaigns left."""
+    count = await _do("broken uploads", services.broken_uploads.clear())
+    if count:
+        _LOG.info("Rows of %s campaigns were deleted whose upload had broken off.", count)
+
+
 async def _do(what: str, work: Awaitable[T]) -> T:
     try:
         return await work

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from shared.rules.countries import ByCountry
 from shared.services.analytics import Analytics
+from shared.services.broken_uploads import BrokenUploads
 from shared.services.campaign_plans import CampaignPlans
 from shared.services.campaign_progress import CampaignProgress
 from shared.services.campaign_recipients import CampaignRecipients
@@ -46,6 +47,7 @@ class Services:
     delivery_reports: DeliveryReports
     kept_events: KeptEvents
     campaigns: Campaigns
+    broken_uploads: BrokenUploads
     campaign_plans: CampaignPlans
     campaign_progress: CampaignProgress
     campaign_recipients: CampaignRecipients

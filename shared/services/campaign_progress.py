@@ -64,7 +64,7 @@ class CampaignProgress:
         """Return how far a campaign is; NotFound if there is none."""
         campaign = await self._campaigns.get(campaign_id)
         sizes: Counter[int] = Counter()
-        for chunk in await self._campaigns.chunks(campaign_id):
+        for chunk in await self._campaigns.chunks(campaign):
             sizes[chunk.number // CHUNKS_PER_BLOCK] += chunk.total
         counted = await asyncio.gather(*(self._count(campaign, block, size) for block, size in sizes.items()))
         counts: Counter[str] = Counter()

@@ -24,14 +24,15 @@ from shared.services.campaign_rows import PreparedRecipient, RowError
 
 LEASE = timedelta(seconds=60)
 CHUNKS_PER_BLOCK = 10
+# The row of a campaign in its partition, and the partitions of all of them and of those that have not ended.
+CAMPAIGN = "campaign"
+INDEX = "index"
+RUNNING = "running"
 _ACTIVE_MS = 5 * 60_000
 # Well below the lease of the request that starts a campaign.
 _STORED_WITHIN = timedelta(seconds=45)
 _TRANSACTION_LIMIT = 100
 _TRANSACTION_CHARACTERS = 1_000_000
-_CAMPAIGN = "campaign"
-_INDEX = "index"
-_RUNNING = "running"
 
 
 class Status(StrEnum):
@@ -123,13 +124,17 @@ class Campaigns:
     ) -> None:
         """Store a campaign with its recipients; it is there only when all of it is.
 
-        The last write is the campaign itself, so that a half-written one is never seen, and never sent.
+        The first write lists it as running, so that what is left of it is found if this breaks off. The last one is the
+        campaign itself, so that a half-written one is never seen, and never sent.
 
         Raises:
             StorageUnavailable: also when it takes so long that another worker may have begun anew, and begun to send:
                 from then on, no write of this one may undo the other's.
         """
-        until = self._clock.now() + _STORED_WITHIN
+        now = self._clock.now()
+        until = now + _STORED_WITHIN
+        begun: dict[str, Value] = {"begunMs": to_ms(now), "createdMs": campaign.created_ms}
+        await self._table.upsert(Entity(RUNNING, campaign.id, begun))
         writes = [
             Write("upsert", entity)
             for number, addressees in enumerate(chunks)
@@ -143,14 +148,14 @@ class Campaigns:
             if self._clock.now() > until:
                 raise StorageUnavailable("Storage is too slow for this campaign now. Try again later.")
             await self._table.transact(transaction)
-        await self._table.upsert(Entity(_RUNNING, campaign.id))
-        await self._table.upsert(Entity(_INDEX, _index_row(campaign), {"campaign": campaign.id}))
+        listed = index_row(campaign.id, campaign.created_ms)
+        await self._table.upsert(Entity(INDEX, listed, {"campaign": campaign.id}))
         with contextlib.suppress(EntityExists):
             await self._table.insert(_campaign_entity(campaign))
 
     async def find(self, campaign_id: str) -> Campaign | None:
         """Return a campaign, None if there is none."""
-        entity = await self._table.get(campaign_id, _CAMPAIGN)
+        entity = await self._table.get(campaign_id, CAMPAIGN)
         return _campaign_from(entity) if entity else None
 
     async def get(self, campaign_id: str) -> Campaign:
@@ -175,24 +180,25 @@ class Campaigns:
     async def end(self, campaign: Campaign, status: Status) -> None:
         """Note that no chunk is left to do: the timer need not look at the campaign again."""
         await self.set_status(campaign.id, status)
-        await self._table.delete(_RUNNING, campaign.id)
+        await self._table.delete(RUNNING, campaign.id)
 
     async def page(self, limit: int, cursor: str | None) -> tuple[tuple[Campaign, ...], str | None]:
         """Return campaigns, the newest first, and the next page's cursor."""
-        page = await self._table.query(Range(_INDEX), limit=limit, cursor=cursor)
+        page = await self._table.query(Range(INDEX), limit=limit, cursor=cursor)
         found = await asyncio.gather(*(self.find(str(entity.values["campaign"])) for entity in page.entities))
         return tuple(campaign for campaign in found if campaign), page.cursor
 
     async def running(self) -> AsyncIterator[Campaign]:
         """Yield the campaigns that have not ended."""
-        async for entity in scan(self._table, Range(_RUNNING)):
+        async for entity in scan(self._table, Range(RUNNING)):
             campaign = await self.find(entity.row)
             if campaign:
                 yield campaign
 
-    async def chunks(self, campaign_id: str) -> Sequence[Chunk]:
+    async def chunks(self, campaign: Campaign) -> Sequence[Chunk]:
         """Return all chunks of a campaign, in order."""
-        rows = Range(campaign_id, row_from="chunk.", row_to="chunk/")
+        # A first try that broke off may have left more of them, if another rate cut it into smaller ones.
+        rows = Range(campaign.id, row_from="chunk.", row_to=_chunk_row(campaign.chunks))
         return [_chunk_from(entity) async for entity in scan(self._table, rows)]
 
     async def chunk(self, campaign_id: str, number: int) -> Chunk | None:
@@ -315,8 +321,9 @@ def _transactions(writes: Sequence[Write]) -> list[list[Write]]:
     return transactions
 
 
-def _index_row(campaign: Campaign) -> str:
-    return f"{newest_first(campaign.created_ms)}-{campaign.id}"
+def index_row(campaign_id: str, created_ms: int) -> str:
+    """Return the row of a campaign in the list of all."""
+    return f"{newest_first(created_ms)}-{campaign_id}"
 
 
 def _chunk_row(number: int) -> str:
@@ -344,7 +351,7 @@ def _campaign_entity(campaign: Campaign) -> Entity:
         "duplicates": campaign.duplicates,
         "errors": campaign.errors,
     }
-    return Entity(campaign.id, _CAMPAIGN, values, campaign.etag)
+    return Entity(campaign.id, CAMPAIGN, values, campaign.etag)
 
 
 def _campaign_from(entity: Entity) -> Campaign:

@@ -55,7 +55,7 @@ class Releases:
         """Keep as many chunks of a campaign going as its sender's rate can use; end it when all are closed."""
         if campaign.status is Status.RUNNING and campaign.send_at_ms > to_ms(self._clock.now()) + _AHEAD_MS:
             return
-        chunks = await self._campaigns.chunks(campaign.id)
+        chunks = await self._campaigns.chunks(campaign)
         waiting = [chunk for chunk in chunks if not chunk.closed]
         if not waiting:
             ended = Status.CANCELED if campaign.status is Status.CANCELED else Status.DONE
@@ -74,10 +74,9 @@ class Releases:
         campaign = await self._campaigns.get(campaign_id)
         if campaign.status is Status.PAUSED:
             return
-        following = await self._campaigns.chunk(campaign_id, number + self._at_once(campaign))
-        if following is None:
-            await self.feed(campaign)
-        elif following.may_start(to_ms(self._clock.now())):
+        place = number + self._at_once(campaign)
+        following = await self._campaigns.chunk(campaign_id, place) if place < campaign.chunks else None
+        if following and following.may_start(to_ms(self._clock.now())):
             await self._chunk_runs.enqueue(following, campaign.send_at_ms)
         else:
             await self.feed(campaign)

@@ -18,10 +18,12 @@ from shared.rules.states import History
 from shared.services import chunk_runs
 from shared.services.activity import Activity, ActivityLog
 from shared.services.batches import Batch, Batches
+from shared.services.broken_uploads import BrokenUploads
 from shared.services.dispatch import Dispatch
 from shared.services.fence import Fence, Fences
 from shared.services.opt_outs import OptOuts
 from shared.services.pacer import Pacer
+from tests.simulation import callers
 from tests.simulation.judge import Broken
 from tests.simulation.run import run
 
@@ -130,6 +132,15 @@ def test_a_batch_that_is_closed_too_early_is_found(monkeypatch: pytest.MonkeyPat
         await self._batches.close(batch)
 
     monkeypatch.setattr(Dispatch, "_put_back", close)
+    _expect("I7", range(1, 20))
+
+
+def test_an_upload_that_is_not_cleared_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(self: BrokenUploads) -> int:
+        return 0
+
+    monkeypatch.setattr(BrokenUploads, "clear", nothing)
+    monkeypatch.setattr(callers, "_TRIES", 1)
     _expect("I7", range(1, 20))
 
 

@@ -101,6 +101,7 @@ class World:
         self.live(self._change_weather())
         self.live(self._every(60, lambda services: services.releases.run()))
         self.live(self._every(3600, lambda services: services.missing_reports.settle()))
+        self.live(self._every(3600, lambda services: services.broken_uploads.clear()))
         self.live(self._every(600, lambda services: services.failures.resend_all()))
         self.live(self._every(600, lambda services: services.rollups.roll()))
 

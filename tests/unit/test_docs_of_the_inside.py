@@ -85,7 +85,7 @@ def _columns_in_the_architecture() -> dict[str, set[str]]:
 
 
 async def _a_little_of_everything(tables: NotedTables, relay: MemoryRelay) -> None:
-    """Send a text, plan another, have one reported, take a stranger's report and a STOP, send a campaign, and fail."""
+    """Send texts and campaigns now and later, have one reported, take a stranger's report and a STOP, and fail."""
     clock, carrier = ManualClock(), MemoryCarrier()
     ports = Ports(tables, carrier, relay, clock, MemoryQueues(clock))
     services = build(Settings.from_environment(reference.LEAST), ports)
@@ -99,6 +99,7 @@ async def _a_little_of_everything(tables: NotedTables, relay: MemoryRelay) -> No
         await services.delivery_reports.receive(report)
     [campaign], _ = await services.campaigns.page(1, None)
     await services.campaign_progress.of(campaign.id)
+    await _a_campaign(services, later)
     await services.inbound.receive(TextReceived("i", SENDER, NUMBER, "STOP", later))
     await services.failures.keep(SENDS_QUEUE, "not JSON")
     clock.advance(hours=2)
@@ -109,8 +110,9 @@ def _hello(services: Services) -> Text:
     return Text(services.senders.choose(None), recipients_of([NUMBER], None), "Hello")
 
 
-async def _a_campaign(services: Services) -> None:
+async def _a_campaign(services: Services, send_at_ms: int = 0) -> None:
     rows = [Row(1, NUMBER), Row(2, "nobody")]
     sender = services.senders.choose(None)
-    campaign = await services.campaign_plans.start(CampaignRequest("News", sender, "News", rows, quiet=False), "key")
+    request = CampaignRequest("News", sender, "News", rows, quiet=False, send_at_ms=send_at_ms)
+    campaign = await services.campaign_plans.start(request, f"key {send_at_ms}")
     await services.releases.go_on(campaign.id, 0)

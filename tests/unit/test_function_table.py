@@ -50,6 +50,7 @@ TIMERS = {
     "release_due": "*/15 * * * * *",
     "settle_missing_reports": "0 7 * * * *",
     "roll_up": "0 */10 * * * *",
+    "clear_broken_uploads": "0 37 * * * *",
 }
 
 # Whoever adds a function here says why: these hold no data and do nothing.

@@ -107,7 +107,7 @@ async def test_what_goes_wrong_is_raised_without_content(
     assert raised.value.__suppress_context__ or raised.value.__context__ is None
 
 
-@pytest.mark.parametrize("name", ["release_due", "settle_missing_reports"])
+@pytest.mark.parametrize("name", ["release_due", "settle_missing_reports", "clear_broken_uploads"])
 async def test_a_timer_that_fails_says_nothing_of_content(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:

@@ -83,5 +83,5 @@ def states(world: World) -> Counter[State]:
 
 async def only_chunk(world: World, campaign: Campaign) -> Chunk:
     """Return the chunk of a campaign that has one."""
-    (chunk,) = await world.services.campaigns.chunks(campaign.id)
+    (chunk,) = await world.services.campaigns.chunks(campaign)
     return chunk

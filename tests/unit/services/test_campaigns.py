@@ -51,7 +51,7 @@ async def test_a_campaign_is_read_back_as_it_was_stored() -> None:
     await campaigns.create(CAMPAIGN, CHUNKS, PROBLEMS)
     found = await campaigns.get(CAMPAIGN.id)
     assert replace(found, etag="") == CAMPAIGN
-    assert [(one.number, one.total, one.closed) for one in await campaigns.chunks(CAMPAIGN.id)] == [
+    assert [(one.number, one.total, one.closed) for one in await campaigns.chunks(CAMPAIGN)] == [
         (0, 2, False),
         (1, 1, False),
     ]
@@ -81,7 +81,7 @@ async def test_a_campaign_that_is_stored_in_part_is_not_seen_and_a_repeat_comple
             await _start(world, to)
         page, _ = await store(world).page(10, None)
         for one in page:
-            assert len(await store(world).chunks(one.id)) == one.chunks
+            assert len(await store(world).chunks(one)) == one.chunks
         world.clock.advance(seconds=130)
         again = await _start(world, to)
         assert again.recipients == 250

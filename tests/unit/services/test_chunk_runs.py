@@ -298,7 +298,7 @@ async def test_cancel_ends_what_has_not_gone() -> None:
     assert 0 < went < 12
     assert await counts(world, campaign) == {"sent": went, "canceled": 120 - went}
     assert (await world.services.campaigns.get(campaign.id)).status is Status.CANCELED
-    assert world.row_count("Campaigns") == len(await world.services.campaigns.chunks(campaign.id)) * 2 + 2
+    assert world.row_count("Campaigns") == len(await world.services.campaigns.chunks(campaign)) * 2 + 2
 
 
 async def test_what_has_not_gone_by_its_time_expires() -> None:
