@@ -243,9 +243,10 @@ class Settings(LimitSettings):
             ge=0,
             le=3600,
             description="For how many seconds after its first try an interrupted request is tried again with "
-            "the same ids; later its outcome is left unknown.",
+            "the same ids; later its outcome is left unknown. A service is to know ids for 300 s; a minute is left for "
+            "clocks that are wrong and calls that take long.",
         ),
-    ] = 300
+    ] = 240
     response_window_hours: Annotated[
         int,
         Field(

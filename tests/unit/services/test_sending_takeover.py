@@ -16,7 +16,7 @@ from shared.services.analytics import Interval
 from shared.services.idempotency import LEASE
 from tests.unit.services.world import ANN, BOB, TOLL_FREE, World
 
-WINDOW = timedelta(seconds=300)
+WINDOW = timedelta(seconds=240)
 
 
 async def dead_worker(world: World, *people: str, taken: bool) -> None:
