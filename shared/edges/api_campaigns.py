@@ -153,7 +153,7 @@ class RecipientQuery(PageQuery):
 
 
 class CampaignRecipientAnswer(Out):
-    """Where one recipient of a campaign is; `id` is the message's, which can be asked for once it has gone."""
+    """Where one recipient of a campaign is; `id` is the message's, known from the start."""
 
     row: int
     to: str

@@ -150,6 +150,11 @@ def campaign_duration_ms(units: int, rate: Rate, share: float = CAMPAIGN_SHARE) 
     return max(0, units - group_size(rate, share)) * rate.span_ms // limit
 
 
+def campaign_units(duration_ms: int, rate: Rate, share: float = CAMPAIGN_SHARE) -> int:
+    """Return how many units of a campaign go in so long, if nothing else goes."""
+    return duration_ms * _part(rate.units, _WHOLE, share) // rate.span_ms
+
+
 def _permille(pace: Pace, rate: Rate, now_ms: int) -> int:
     regained = max(0, now_ms - pace.slowed_until_ms) * _REGAINED_PER_WINDOW // rate.window_ms
     return min(_WHOLE, pace.permille + regained)

@@ -78,7 +78,12 @@ def next_allowed(e164: str, at: datetime, hours: ByCountry[DayHours]) -> datetim
         at: an aware time.
         hours: the allowed hours of the countries.
     """
-    return _next_open(places_of(e164), hours.of(country_of(e164)) or DEFAULT_HOURS, at.astimezone(UTC))
+    return next_allowed_at(places_of(e164), country_of(e164), at, hours)
+
+
+def next_allowed_at(places: tuple[str, ...], country: str | None, at: datetime, hours: ByCountry[DayHours]) -> datetime:
+    """Return what `next_allowed` does for the numbers of a country that may be in these time zones."""
+    return _next_open(places, hours.of(country) or DEFAULT_HOURS, at.astimezone(UTC))
 
 
 def parse_hours(text: str) -> ByCountry[DayHours]:

@@ -10,14 +10,15 @@ from decimal import Decimal
 from typing import TypeVar
 
 from shared.ports.clock import Clock
+from shared.rules.campaign_ends import Crowd, campaign_end_ms
 from shared.rules.countries import AllowedCountries, ByCountry
 from shared.rules.errors import InvalidRequest, SmsError
 from shared.rules.forecasting import SegmentForecast, forecast_segments
-from shared.rules.ids import digest, from_ms, recipient_key, to_ms
+from shared.rules.ids import digest, recipient_key, to_ms
 from shared.rules.pacing import campaign_duration_ms
 from shared.rules.phone_numbers import country_of
 from shared.rules.prices import Cost, cost
-from shared.rules.quiet_hours import DayHours, next_allowed, places_of
+from shared.rules.quiet_hours import DayHours, places_of
 from shared.rules.segments import count_segments
 from shared.services.campaign_rows import Prepared, PreparedRecipient, Row, RowError, check_rows, sort_out
 from shared.services.campaigns import Campaign, Campaigns, Status, chunked
@@ -113,15 +114,20 @@ class CampaignPlans:
         left = await self._opted_out(request.sender.name, prepared.recipients)
         to_text = [one for one in prepared.recipients if one.to not in left]
         starts_ms = max(to_ms(self._clock.now()), request.send_at_ms)
-        waiting = await self._waiting(to_text, starts_ms) if request.quiet else []
-        ends_ms = max([starts_ms + campaign_duration_ms(len(to_text), request.sender.rate), *waiting])
+        ends_ms = starts_ms + campaign_duration_ms(len(to_text), request.sender.rate)
+        crowds = await _crowds(to_text) if request.quiet else []
+        if crowds:
+            # For a slow sender and people of many places it takes a second; the other work goes on meanwhile.
+            ends_ms = await asyncio.to_thread(
+                campaign_end_ms, crowds, starts_ms, self._policy.hours, request.sender.rate
+            )
         texts = Counter(one.text for one in to_text)
         return Forecast(
             recipients=len(to_text),
             duplicates=len(prepared.duplicates),
             opted_out=len(left),
             not_allowed=not_allowed,
-            quiet=len(waiting),
+            quiet=sum(one.units for one in crowds if one.opens_ms(starts_ms, self._policy.hours) > starts_ms),
             segments=forecast_segments(request.text, texts.items()),
             cost=cost(self._policy.prices, await _segments_by_country(to_text)),
             errors=prepared.errors,
@@ -208,14 +214,15 @@ class CampaignPlans:
             left |= {standing.recipient for standing in standings if standing.blocks(sender)}
         return frozenset(left)
 
-    async def _waiting(self, recipients: Sequence[PreparedRecipient], at_ms: int) -> list[int]:
-        at = from_ms(at_ms)
-        times = [next_allowed(one.to, at, self._policy.hours) async for one in _gently(recipients)]
-        return [to_ms(allowed) for allowed in times if allowed > at]
-
 
 def _places(one: PreparedRecipient) -> tuple[str, ...]:
     return (country_of(one.to) or "", *places_of(one.to))
+
+
+async def _crowds(recipients: Sequence[PreparedRecipient]) -> Sequence[Crowd]:
+    """Return the recipients by place, in the order in which they are texted."""
+    sizes = Counter([_places(one) async for one in _gently(recipients)])
+    return [Crowd(places[0] or None, places[1:], sizes[places]) for places in sorted(sizes)]
 
 
 async def _segments_by_country(recipients: Sequence[PreparedRecipient]) -> Mapping[str | None, int]:

@@ -20,7 +20,7 @@ from shared.rules.ids import MessageKey, Send, block_id, to_ms
 from shared.rules.pacing import campaign_duration_ms
 from shared.rules.states import ENDS
 from shared.services.campaign_rows import PreparedRecipient, RowError
-from shared.services.campaigns import CHUNKS_PER_BLOCK, Campaign, Campaigns, Status
+from shared.services.campaigns import CHUNKS_PER_BLOCK, Campaign, Campaigns, Chunk, Status
 from shared.services.senders import Senders
 
 _COUNTED_FOR_MS = 10 * 60_000
@@ -64,7 +64,8 @@ class CampaignProgress:
         """Return how far a campaign is; NotFound if there is none."""
         campaign = await self._campaigns.get(campaign_id)
         sizes: Counter[int] = Counter()
-        for chunk in await self._campaigns.chunks(campaign):
+        chunks = await self._campaigns.chunks(campaign)
+        for chunk in chunks:
             sizes[chunk.number // CHUNKS_PER_BLOCK] += chunk.total
         counted = await asyncio.gather(*(self._count(campaign, block, size) for block, size in sizes.items()))
         counts: Counter[str] = Counter()
@@ -75,7 +76,9 @@ class CampaignProgress:
         if waiting:
             counts[self._waiting_state(campaign)] += waiting
         problems = await self._campaigns.problems(campaign_id) if campaign.errors else []
-        return Progress(campaign, counts, gone, self._ends_ms(campaign, waiting), problems[:_MOST_PROBLEMS])
+        return Progress(
+            campaign, counts, gone, self._ends_ms(campaign, chunks) if waiting else None, problems[:_MOST_PROBLEMS]
+        )
 
     async def recipients(
         self, campaign_id: str, state: str | None, limit: int, cursor: str | None
@@ -133,13 +136,19 @@ class CampaignProgress:
     def _waiting_state(self, campaign: Campaign) -> str:
         return campaign.waiting_state(to_ms(self._clock.now())).value
 
-    def _ends_ms(self, campaign: Campaign, waiting: int) -> int | None:
-        if not waiting or campaign.status is not Status.RUNNING:
-            return None
+    def _ends_ms(self, campaign: Campaign, chunks: Sequence[Chunk]) -> int | None:
         sender = self._senders.find(campaign.sender)
-        if sender is None:
+        if campaign.status is not Status.RUNNING or sender is None:
             return None
-        return max(to_ms(self._clock.now()), campaign.send_at_ms) + campaign_duration_ms(waiting, sender.rate)
+        now_ms = to_ms(self._clock.now())
+        begins_ms = ends_ms = max(now_ms, campaign.send_at_ms)
+        waits_ms = {chunk: 0 if chunk.is_active(now_ms) else chunk.wake_ms for chunk in chunks if not chunk.closed}
+        # Those that wait the longest first: whatever they wait for, all of them have to go after it.
+        units = 0
+        for chunk in sorted(waits_ms, key=lambda one: waits_ms[one], reverse=True):
+            units += chunk.total - chunk.position
+            ends_ms = max(ends_ms, max(begins_ms, waits_ms[chunk]) + campaign_duration_ms(units, sender.rate))
+        return ends_ms
 
 
 def _position(cursor: str | None) -> tuple[int, int]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from shared.rules.errors import Conflict, InvalidRequest
+from shared.rules.ids import from_ms
 from shared.services.campaign_plans import Forecast
 from shared.services.campaign_rows import Row, RowError
-from tests.unit.services.campaigning import copies, people, request
+from tests.unit.services.campaigning import copies, people, request, start
 from tests.unit.services.world import ANN, BOB, CAT, SHORT_CODE, World, settings
 
 PARIS = "+33612345678"
@@ -72,6 +73,26 @@ async def test_those_in_quiet_hours_wait_for_their_morning() -> None:
     assert found.quiet == 1
     assert found.ends_ms == int(datetime(2026, 3, 3, 8, 0, tzinfo=UTC).timestamp() * 1000)
     assert (await forecast(world, ANN, PARIS)).quiet == 0
+
+
+async def test_a_campaign_that_the_night_interrupts_ends_when_it_was_forecast_to() -> None:
+    world = World()
+    world.clock.time = NOON_IN_SEATTLE + timedelta(hours=7, minutes=58)
+    to = people(900)
+    wanted = request(world, to, quiet=True)
+    found = await world.services.campaign_plans.forecast(wanted)
+    campaign = await start(world, wanted)
+    await world.pass_time(minutes=4)
+    assert 350 < sum(copies(world, to)) < 410
+    of_night = await world.services.campaign_progress.of(campaign.id)
+    world.clock.time = from_ms(found.ends_ms) - timedelta(minutes=4)
+    await world.pass_time(minutes=4, seconds=30)
+    assert copies(world, to) == [1] * len(to)
+    (last_ms,) = {max(one.trace.requested_ms for one in world.messages())}
+    assert abs(last_ms - found.ends_ms) < 30_000
+    assert of_night.ends_ms is not None
+    # A chunk is taken up a minute before its morning.
+    assert abs(last_ms - of_night.ends_ms) < 90_000
 
 
 async def test_a_campaign_for_later_begins_then() -> None:
