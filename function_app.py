@@ -7,6 +7,7 @@ from shared.edges import (
     analytics_endpoint,
     api_explanations,
     campaign_endpoints,
+    console,
     description,
     endpoints,
     events,
@@ -239,6 +240,18 @@ async def health(call: Call[None, NoQuery]) -> HealthAnswer:
 async def get_openapi(call: Call[None, NoQuery]) -> Reply:
     """Return the description of this API, in OpenAPI 3.1."""
     return await description.openapi(http, call)
+
+
+@app.route("console", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def get_console(req: func.HttpRequest) -> func.HttpResponse:
+    """Return the page of the console, which holds no data."""
+    return console.serve(req, console.PAGE)
+
+
+@app.route("console/{name}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def get_console_file(req: func.HttpRequest) -> func.HttpResponse:
+    """Return a script or style of the console."""
+    return console.serve(req, req.route_params["name"])
 
 
 @app.event_grid_trigger(arg_name="event")

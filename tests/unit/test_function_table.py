@@ -38,6 +38,8 @@ HTTP = {
     "get_analytics": ("analytics", "GET", KEY),
     "health": ("health", "GET", ANYONE),
     "get_openapi": ("openapi.json", "GET", ANYONE),
+    "get_console": ("console", "GET", ANYONE),
+    "get_console_file": ("console/{name}", "GET", ANYONE),
 }
 EVENTS = {"sms_received", "sms_delivery_report"}
 QUEUES = {
@@ -54,7 +56,7 @@ TIMERS = {
 }
 
 # Whoever adds a function here says why: these hold no data and do nothing.
-FOR_ANYONE = {"health", "get_openapi"}
+FOR_ANYONE = {"health", "get_openapi", "get_console", "get_console_file"}
 SIGN_IN = {"SMS_SIGN_IN": "on", "WEBSITE_AUTH_ENABLED": "True"}
 
 CALL_EACH = """

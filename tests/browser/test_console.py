@@ -1,0 +1,117 @@
+"""The console in a real browser on the running stack: texts are answered and refused, and nothing in them runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Literal
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # ships no types
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from playwright.async_api import BrowserContext, Page, expect
+
+from shared.rules.segments import GSM_7_BASIC, GSM_7_EXTENSION, count_segments
+from tests.browser.phones import SMALL
+from tests.support.people import People, people_of
+from tests.support.stack import RunningStack
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+HOSTILE = "<img src=x onerror=\"document.title='run'\">=HYPERLINK(1)"
+VIEWS = ("inbox", "send", "campaigns", "message", "opt-outs", "analytics", "failures")
+TEXTS = st.text(st.one_of(st.sampled_from(GSM_7_BASIC + GSM_7_EXTENSION), st.sampled_from("é–😀漢")), max_size=400)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def people(stack: RunningStack) -> AsyncIterator[People]:
+    """Give a session towards the stack."""
+    async with people_of(stack) as session:
+        yield session
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def console(context: BrowserContext, stack: RunningStack) -> AsyncIterator[Page]:
+    """Give the console; fail the test if its scripts threw or its content policy was broken."""
+    page = await context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(f"{stack.api}/console")
+    yield page
+    assert complaints == []
+
+
+async def open_thread(console: Page, number: str) -> None:
+    await console.get_by_role("link", name=number).click()
+    await expect(console.get_by_role("textbox", name="Answer")).to_be_visible()
+
+
+async def test_a_text_comes_in_is_answered_and_a_stop_blocks_the_box(console: Page, people: People) -> None:
+    number = "+14255557001"
+    await people.text(number, "Is my table ready?")
+    await open_thread(console, number)
+    await console.get_by_role("textbox", name="Answer").fill("Yes, it is.")
+    await expect(console.get_by_text("1 segment, 11 units, GSM-7")).to_be_visible()
+    await console.get_by_role("button", name="Send").click()
+    await eventually(lambda: _is_told(people, number, "Yes, it is."))
+    await people.text(number, "STOP")
+    await expect(console.get_by_role("textbox", name="Answer")).to_be_disabled()
+    await expect(console.get_by_role("alert")).to_contain_text("has opted out")
+
+
+async def _is_told(people: People, number: str, text: str) -> bool:
+    return text in [bubble["text"] for bubble in await people.on_handset(number)]
+
+
+async def test_a_text_with_markup_or_a_formula_is_shown_and_never_run(console: Page, people: People) -> None:
+    number = "+14255557002"
+    await people.text(number, HOSTILE)
+    await open_thread(console, number)
+    await expect(console.get_by_role("list", name="Messages")).to_contain_text(HOSTILE)
+    assert await console.locator("main img").count() == 0
+    assert await console.title() != "run"
+
+
+async def test_the_policy_of_the_page_blocks_an_inline_script(console: Page) -> None:
+    await console.evaluate(
+        "() => { const one = document.createElement('script'); one.textContent = 'window.ran = 1';"
+        " document.body.append(one); }"
+    )
+    assert await console.evaluate("window.ran") is None
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_every_view_fits_a_phone_and_has_no_serious_barrier(
+    console: Page, scheme: Literal["light", "dark"]
+) -> None:
+    await console.emulate_media(color_scheme=scheme)
+    for view in VIEWS:
+        await console.evaluate(f"location.hash = '{view}'")
+        await expect(console.locator(f".view.{view} h1")).to_be_visible()
+        found = (await Axe().run(console)).response["violations"]
+        assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == [], view
+        size = console.viewport_size
+        await console.set_viewport_size(SMALL)
+        assert await console.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), view
+        assert size
+        await console.set_viewport_size(size)
+
+
+async def test_the_page_counts_segments_as_the_app_does(console: Page) -> None:
+    texts: list[str] = ["", "a" * 161, "😀" * 36, "[" * 81, "a" * 152 + "[" + "b" * 20]
+
+    @settings(max_examples=200, suppress_health_check=list(HealthCheck))
+    @given(TEXTS)
+    def gather(text: str) -> None:
+        texts.append(text)
+
+    gather()
+    told = await console.evaluate(
+        "async (texts) => { const { countSegments } = await import('./console/segments.js');"
+        " return texts.map(countSegments).map((one) => [one.encoding, one.units, one.segments]); }",
+        texts,
+    )
+    counts = [count_segments(text) for text in texts]
+    assert told == [[one.encoding.value, one.units, one.segments] for one in counts]
