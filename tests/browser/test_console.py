@@ -28,7 +28,7 @@ TEXTS = st.text(st.one_of(st.sampled_from(GSM_7_BASIC + GSM_7_EXTENSION), st.sam
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """Give a stack of these tests' own: on the shared one an answer came too late at times, for a cause not found yet."""
+    """Give a stack of these tests' own: on the shared one an answer came too late at times, nobody knows why yet."""
     running = start_stack(tmp_path_factory.mktemp("stack"))
     try:
         yield running
