@@ -3,6 +3,9 @@
 A row holds the hours of one day and one group. `Rolled` says which hours are complete in these rows: those from the
 first roll-up on that no late change has marked. All others are counted from the activity, so what a query says is
 always what the activity says.
+
+Each group-by has a fence: a row in its partition that every transaction of a roll-up replaces by the ETag that it read
+before it counted. So of two roll-ups at once, the one that counted earlier writes nothing over the later one's rows.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from shared.services.tallies import GroupBy, Tally
 
 ALL = "all"
 _STATE = ("state", "rolled")
+_FENCE = "fence"
 _TRANSACTION_LIMIT = 50
 Groups = dict[tuple[str, str], Tally]
 
@@ -63,7 +67,8 @@ class Rollups:
         """
         rolled = await self._state()
         marks = await self._marks.between(rolled.start_ms, rolled.end_ms)
-        hours = [hour for mark in marks if (hour := await self._roll_again(mark))]
+        settled = [mark for mark in marks if self._marks.is_settled(mark)]
+        hours = [hour for mark in settled if (hour := await self._roll_again(mark))]
         closed_ms = hour_of(to_ms(self._clock.now()) - ROLLED_AFTER_MS)
         # Where another roll-up is faster, it does the rest.
         with contextlib.suppress(EntityChanged):
@@ -93,11 +98,12 @@ class Rollups:
 
     async def _write(self, hour_ms: int) -> RolledHour | None:
         """Write the tallies of an hour; None if another roll-up was at it, whose counts may be newer."""
+        fences = {dimension: await self._table.get(dimension, _FENCE) for dimension in (ALL, *GroupBy)}
         groups = await self._count(hour_ms)
         try:
-            for dimension in (ALL, *GroupBy):
+            for dimension, fence in fences.items():
                 tallies = {group: tally for (of, group), tally in groups.items() if of == dimension}
-                await self._write_dimension(dimension, hour_ms, tallies)
+                await self._write_dimension(dimension, hour_ms, tallies, fence)
         except (EntityChanged, EntityExists):
             return None
         return RolledHour(hour_ms, groups[ALL, ""])
@@ -110,7 +116,9 @@ class Rollups:
                 groups[dimension, dimension.of(one)].count(one)
         return groups
 
-    async def _write_dimension(self, dimension: str, hour_ms: int, tallies: Mapping[str, Tally]) -> None:
+    async def _write_dimension(
+        self, dimension: str, hour_ms: int, tallies: Mapping[str, Tally], fence: Entity | None
+    ) -> None:
         day_ms = _day_of(hour_ms)
         day = Range(dimension, row_from=newest_first(day_ms), row_to=newest_first(day_ms) + "~")
         stored = {str(entity.values["group"]): entity async for entity in scan(self._table, day)}
@@ -119,8 +127,11 @@ class Rollups:
             for group in sorted({*stored, *tallies})
             if (write := _write_of(dimension, hour_ms, group, stored.get(group), tallies.get(group)))
         ]
-        for start in range(0, len(writes), _TRANSACTION_LIMIT):
-            await self._table.transact(writes[start : start + _TRANSACTION_LIMIT])
+        etag = fence.etag if fence else ""
+        # The fence is replaced even where no row changes: what counted earlier must find it changed.
+        for start in range(0, len(writes) or 1, _TRANSACTION_LIMIT):
+            passed = Write("replace" if etag else "insert", Entity(dimension, _FENCE, {}, etag))
+            etag, *_ = await self._table.transact([passed, *writes[start : start + _TRANSACTION_LIMIT]])
 
     async def _state(self) -> Rolled:
         stored = await self._stored()

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.ports.tables import Entity, Range
+from shared.ports.tables import Entity, Range, Table
 from shared.rules.errors import StorageUnavailable
-from shared.rules.ids import HOUR_MS
+from shared.rules.ids import HOUR_MS, hour_of
 from shared.services.activity import Activity, ActivityLog
 from shared.services.analytics import Interval, Report
 from shared.services.late_marks import LateMarks
@@ -85,6 +85,8 @@ async def test_a_late_report_counts_at_once_and_after_the_next_roll_up(monkeypat
     late = await report(world, GroupBy.REASON)
     assert late.totals["failed"] == 1
     assert {one.group for one in late.buckets} == {"", "unreachable"}
+    assert len(await world.services.rollups.roll()) == 0
+    world.clock.advance(minutes=6)
     assert len(await world.services.rollups.roll()) == 1
     seen = count_reads(monkeypatch)
     assert await report(world, GroupBy.REASON) == late
@@ -95,10 +97,12 @@ async def test_a_group_that_lost_its_last_message_is_gone() -> None:
     world = await began(World())
     for person in (ANN, BOB):
         await world.services.delivery_reports.receive(world.report(person, "Failed", "5002"))
+    world.clock.advance(minutes=6)
     await world.services.rollups.roll()
     first = await report(world, GroupBy.REASON)
     for person in (ANN, BOB):
         await world.services.delivery_reports.receive(world.report(person))
+    world.clock.advance(minutes=6)
     await world.services.rollups.roll()
     second = await report(world, GroupBy.REASON)
     assert len({one.group for one in first.buckets}) == 2
@@ -110,6 +114,7 @@ async def test_a_change_while_its_hour_is_rolled_up_again_keeps_its_mark(monkeyp
     world = await began(World())
     await world.services.rollups.roll()
     await world.services.delivery_reports.receive(world.report(ANN))
+    world.clock.advance(minutes=6)
     between, reports = ActivityLog.between, [world.report(BOB)]
 
     async def change_after(self: ActivityLog, start_ms: int, end_ms: int) -> AsyncIterator[Activity]:
@@ -121,7 +126,65 @@ async def test_a_change_while_its_hour_is_rolled_up_again_keeps_its_mark(monkeyp
     monkeypatch.setattr(ActivityLog, "between", change_after)
     assert len(await world.services.rollups.roll()) == 0
     assert (await report(world)).totals["delivered"] == 2
-    assert len(await world.services.rollups.roll()) == 1
+    world.clock.advance(minutes=6)
+    changed_ms = hour_of(world.now_ms) - 3 * HOUR_MS
+    assert changed_ms in [one.hour_ms for one in await world.services.rollups.roll()]
+    assert (await report(world)).totals == await recount(world)
+
+
+async def test_a_roll_up_between_a_mark_and_its_change_does_not_hide_the_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = await began(World())
+    await world.services.rollups.roll()
+    activity = world.tables.table("Activity")
+    replace = type(activity).replace
+
+    async def roll_first(self: Table, entity: Entity) -> str:
+        if self is activity:
+            await world.services.rollups.roll()
+        return await replace(self, entity)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(activity), "replace", roll_first)
+        await world.services.delivery_reports.receive(world.report(ANN))
+    assert (await report(world)).totals["delivered"] == 1
+    world.clock.advance(minutes=6)
+    await world.services.rollups.roll()
+    assert (await report(world)).totals["delivered"] == 1
+
+
+async def test_a_change_that_takes_minutes_marks_its_hour_again() -> None:
+    world = await began(World())
+    await world.services.rollups.roll()
+    marks = LateMarks(world.tables.table("Rollups"), world.clock)
+    hour_ms = hour_of(world.now_ms) - 3 * HOUR_MS
+    async with marks.around(hour_ms):
+        world.clock.advance(minutes=6)
+        assert [marks.is_settled(one) for one in await marks.between(hour_ms, hour_ms + 1)] == [True]
+    assert [marks.is_settled(one) for one in await marks.between(hour_ms, hour_ms + 1)] == [False]
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["an hour again", "an hour for the first time"])
+async def test_a_roll_up_that_counted_earlier_writes_nothing_over_a_later_one(
+    closed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await began(World())
+    if closed:
+        await world.services.rollups.roll()
+        await world.services.delivery_reports.receive(world.report(ANN))
+        world.clock.advance(minutes=6)
+    between, others = ActivityLog.between, [world.report(BOB)]
+
+    async def others_meanwhile(self: ActivityLog, start_ms: int, end_ms: int) -> AsyncIterator[Activity]:
+        async for one in between(self, start_ms, end_ms):
+            yield one
+        if others:
+            await world.services.delivery_reports.receive(others.pop())
+            world.clock.advance(minutes=6)
+            await world.services.rollups.roll()
+            await world.services.rollups.roll()
+
+    monkeypatch.setattr(ActivityLog, "between", others_meanwhile)
+    await world.services.rollups.roll()
     assert (await report(world)).totals == await recount(world)
 
 
