@@ -132,7 +132,9 @@ async def test_a_change_while_its_hour_is_rolled_up_again_keeps_its_mark(monkeyp
     assert (await report(world)).totals == await recount(world)
 
 
-async def test_a_roll_up_between_a_mark_and_its_change_does_not_hide_the_change(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_roll_up_between_a_mark_and_its_change_does_not_hide_the_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = await began(World())
     await world.services.rollups.roll()
     activity = world.tables.table("Activity")
