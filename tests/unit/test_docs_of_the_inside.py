@@ -102,8 +102,10 @@ async def _a_little_of_everything(tables: NotedTables, relay: MemoryRelay) -> No
     await _a_campaign(services, later)
     await services.inbound.receive(TextReceived("i", SENDER, NUMBER, "STOP", later))
     await services.failures.keep(SENDS_QUEUE, "not JSON")
+    began_ms = to_ms(clock.now())
     clock.advance(hours=2)
     await services.rollups.roll()
+    await services.inbound.receive(TextReceived("late", SENDER, NUMBER, "Hello", began_ms))
 
 
 def _hello(services: Services) -> Text:
