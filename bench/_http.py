@@ -25,7 +25,7 @@ def ask(url: str, body: object = None, method: str | None = None) -> tuple[Any, 
         with _HTTP.open(request, timeout=120) as answer:
             return json.load(answer), dict(answer.headers)
     except urllib.error.HTTPError as error:
-        raise SystemExit(f"{request.method} {url} was answered {error.code}: {error.read().decode()}") from None
+        raise SystemExit(f"{request.get_method()} {url} was answered {error.code}: {error.read().decode()}") from None
 
 
 def answers(url: str) -> bool:

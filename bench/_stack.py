@@ -54,8 +54,14 @@ class Stack:
     workers: list[Worker] = field(default_factory=list)
     _children: list[processes.Child] = field(default_factory=list)
 
-    def start(self, ports: range, settings: Mapping[str, str]) -> None:
-        """Start storage and carrier, then a worker on each port, and wait until all answer."""
+    def start(self, ports: range, settings: Mapping[str, str], app: Path | None = None) -> None:
+        """Start storage and carrier, then a worker on each port, and wait until all answer.
+
+        Args:
+            ports: one for each worker.
+            settings: environment variables of the workers.
+            app: the folder of another app than ours for the workers.
+        """
         self._start("storage", azurite.command(self.storage), node_environment())
         port = self.carrier.rpartition(":")[2]
         self._start("carrier", [sys.executable, "-m", "local.carrier", "--port", port])
@@ -65,9 +71,10 @@ class Stack:
         quiet = {"SMS_QUIET_HOURS": _ALWAYS_OPEN, "SMS_RELAY_TOPIC_ENDPOINT": ""}
         environment = {**host_environment(self.storage, carrier), **quiet, **settings}
         for number, worker_port in enumerate(ports, start=1):
-            self._start_worker(f"worker-{number}", worker_port, environment)
+            self._start_worker(f"worker-{number}", worker_port, environment, app)
+        probe = "/admin/host/ping" if app else "/api/health"
         for worker in self.workers:
-            self._wait("worker", lambda url=worker.url: answers(f"{url}/api/health"))  # type: ignore[misc]  # mypy cannot type a default in a lambda
+            self._wait("worker", lambda url=worker.url: answers(f"{url}{probe}"))  # type: ignore[misc]  # mypy cannot type a default in a lambda
 
     def carrier_access(self) -> tuple[str, str]:
         """Return endpoint and key that an ACS client takes."""
@@ -104,9 +111,10 @@ class Stack:
         while self._children:
             processes.stop([self._children.pop()])
 
-    def _start_worker(self, name: str, port: int, environment: Mapping[str, str]) -> None:
+    def _start_worker(self, name: str, port: int, environment: Mapping[str, str], app: Path | None) -> None:
         file = self.folder / f"{name}.json"
-        self._start(name, [sys.executable, "-m", "bench._worker", str(file), "--port", str(port)], environment)
+        options = ["--port", str(port), *(["--app", str(app)] if app else [])]
+        self._start(name, [sys.executable, "-m", "bench._worker", str(file), *options], environment)
         self.workers.append(Worker(f"http://{LOOPBACK}:{port}", file))
 
     def _start(self, name: str, command: list[str], environment: Mapping[str, str] | None = None) -> None:
@@ -123,13 +131,13 @@ class Stack:
 
 
 @contextmanager
-def running(workers: int, settings: Mapping[str, str]) -> Iterator[Stack]:
-    """Run a stack with so many workers, on free ports and in memory, and end it."""
+def running(workers: int, settings: Mapping[str, str], app: Path | None = None) -> Iterator[Stack]:
+    """Run a stack with so many workers, on free ports and in memory, and end it; the arguments are those of `start`."""
     first = free_ports(4 + workers)
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder), f"http://{LOOPBACK}:{first}", StoragePorts(first + 1))
         try:
-            stack.start(range(first + 4, first + 4 + workers), settings)
+            stack.start(range(first + 4, first + 4 + workers), settings, app)
             yield stack
         finally:
             stack.stop()

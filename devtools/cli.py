@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from devtools import checks, stack
+from devtools.assets import copy_assets
 from devtools.azurite import StoragePorts
 from devtools.package import PACKAGE, package
 from devtools.terminal import Interrupted, Problem, StopRequest
@@ -48,6 +49,8 @@ def _carry_out(options: argparse.Namespace, rest: Sequence[str], stop: StopReque
             return checks.simulate(options.messages, options.seed, stop)
         case "package":
             return package(options.output)
+        case "assets":
+            return copy_assets()
         case "lock":
             return checks.lock(stop, upgrade=options.upgrade)
         case _:
@@ -76,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     test = commands.add_parser("test", help="run all tests, or those named: `test unit`, `test -k stop`")
     test.add_argument("words", nargs="*", help="folders of tests/, paths, options of pytest")
     commands.add_parser("check", help="lint, formatting, types and the rings of imports")
-    bench = commands.add_parser("bench", help="measure: `bench start-up`, `bench pace`, `bench campaign`")
+    bench = commands.add_parser("bench", help="measure: `bench start-up`, `bench pace`, `bench campaign`, …")
     bench.add_argument("name", nargs="?", default="start-up", help="which one (default: %(default)s)")
     bench.add_argument("options", nargs=argparse.REMAINDER, help="options of that one, such as `--sizes 1000`")
     simulate = commands.add_parser("simulate", help="run the services in virtual time, with crashes and faults")
@@ -84,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--seed", type=int, default=1, help="of the first world (default: %(default)s)")
     packing = commands.add_parser("package", help="write what is deployed into one zip file")
     packing.add_argument("--output", type=Path, default=PACKAGE, help="the file (default: %(default)s)")
+    commands.add_parser("assets", help="copy in what the app's pages take from npm, at the locked versions")
     lock = commands.add_parser("lock", help="write the requirements*.txt anew from the requirements*.in")
     lock.add_argument("--upgrade", action="store_true", help="take the newest versions that the .in files allow")
     return parser

@@ -1,13 +1,11 @@
-/** Counts of the last days as a chart, with the same numbers in a table. */
+/** Counts of the last days as charts, with the same numbers in tables. */
 
 import { call, download } from "./api.js";
 import { button, card, empty, field, heading, make, table } from "./dom.js";
 
 const SHOWN = ["accepted", "sent", "delivered", "failed", "unknown", "suppressed", "inbound", "optOuts"];
-const SVG = "http://www.w3.org/2000/svg";
-const [WIDTH, HEIGHT] = [720, 180];
 
-export async function showAnalytics(room) {
+export async function showAnalytics(room, { signal }) {
   const days = make("select", {}, ...[1, 7, 30, 90].map((count) => make("option", { value: count, selected: count === 7 }, `${count} days`)));
   const by = make("select", {}, ...["", "sender", "tag", "campaign", "country", "reason"].map((name) => make("option", { value: name }, name || "nothing")));
   const out = make("div", { class: "stack" });
@@ -17,9 +15,14 @@ export async function showAnalytics(room) {
     if (by.value) query.set("groupBy", by.value);
     return `analytics?${query}`;
   };
+  let drawn = new AbortController();
+  signal.addEventListener("abort", () => drawn.abort());
   const draw = async () => {
     const told = await call("GET", path("json"));
-    out.replaceChildren(totals(told.totals), ...(told.value.length ? [chart(told.value), numbers(told.value)] : [empty("Nothing in this range.")]));
+    if (signal.aborted) return;
+    drawn.abort();
+    drawn = new AbortController();
+    out.replaceChildren(totals(told.totals), ...(told.value.length ? await pictures(told, drawn.signal) : [empty("Nothing in this range.")]));
   };
   for (const control of [days, by]) control.addEventListener("change", draw);
   room.append(heading("Analytics"), card(make("div", { class: "row" }, field("Range", days), field("Split by", by),
@@ -27,7 +30,7 @@ export async function showAnalytics(room) {
   await draw();
 }
 
-const percent = (rate) => (rate === undefined ? "–" : `${(rate * 100).toFixed(1)} %`);
+const percent = (rate) => (rate === undefined || rate === null ? "–" : `${(rate * 100).toFixed(1)} %`);
 
 function totals(all) {
   const facts = [["Sent", all.sent], ["Delivered", percent(all.deliveryRate)], ["Answered", percent(all.responseRate)],
@@ -38,26 +41,24 @@ function totals(all) {
 const numbers = (buckets) => table("The numbers", ["From", "Group", ...SHOWN], buckets.map((one) =>
   [new Date(one.start).toLocaleString(), one.group ?? "", ...SHOWN.map((name) => String(one[name]))]));
 
-function shape(tag, attributes) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
-  return node;
-}
+const sum = (buckets, name) => buckets.reduce((all, one) => all + one[name], 0);
+const share = (count, of) => (of ? count / of : null);
 
-/** Bars of what was sent, and within them what was delivered; the table after it has the same for screen readers. */
-function chart(buckets) {
-  const sums = new Map();
-  for (const one of buckets) {
-    const sum = sums.get(one.start) ?? { sent: 0, delivered: 0 };
-    sums.set(one.start, { sent: sum.sent + one.sent, delivered: sum.delivered + one.delivered });
-  }
-  const most = Math.max(1, ...[...sums.values()].map((one) => one.sent));
-  const step = WIDTH / sums.size;
-  const svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", "aria-hidden": "true" });
-  const bar = (index, count, kind) => {
-    const height = (count / most) * (HEIGHT - 10);
-    return shape("rect", { x: index * step + 2, y: HEIGHT - height, width: Math.min(step - 4, 60), height, rx: 2, class: kind });
-  };
-  [...sums.values()].forEach((one, index) => svg.append(bar(index, one.sent, "sent"), bar(index, one.delivered, "delivered")));
-  return card(make("h2", {}, "Sent and delivered"), svg, make("p", { class: "hint" }, `The highest bar is ${most} sent; the filled part was delivered.`));
+/** Charts of all groups together, loaded when they are first looked at; then the same numbers as tables. */
+async function pictures(told, signal) {
+  const { chart } = await import("./chart.js");
+  const byStart = Map.groupBy(told.value, (one) => Date.parse(one.start));
+  const starts = [...byStart.keys()].sort((one, other) => one - other);
+  const buckets = starts.map((start) => byStart.get(start));
+  const counted = (name) => buckets.map((some) => sum(some, name));
+  const rate = (name) => buckets.map((some) => share(sum(some, name), sum(some, "sent")));
+  return [
+    chart("Sent, and what became of it", starts, [["Sent", "--ink-soft", counted("sent")], ["Delivered", "--accent", counted("delivered")],
+      ["Failed", "--bad", counted("failed")], ["Came in", "--waiting", counted("inbound")]], { signal }),
+    chart("Rates", starts, [["Delivered", "--accent", rate("delivered")], ["Answered", "--waiting", rate("responses")],
+      ["Opted out", "--bad", rate("optOuts")]], { words: percent, signal }),
+    numbers(told.value),
+    table("By the hour of the day, UTC", ["Hour", "Sent", "Came in"], told.hoursOfDay.map((one) =>
+      [`${String(one.hour).padStart(2, "0")}:00`, String(one.sent), String(one.inbound)])),
+  ];
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -21,6 +22,7 @@ from tests.support.waiting import eventually
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 SHORT_CODE = "12345"
+GOOD_ROWS, WRONG_ROWS = 480, 20
 HOSTILE = "<img src=x onerror=\"document.title='run'\">=HYPERLINK(1)"
 VIEWS = ("inbox", "send", "campaigns", "message", "opt-outs", "analytics", "failures")
 TEXTS = st.text(st.one_of(st.sampled_from(GSM_7_BASIC + GSM_7_EXTENSION), st.sampled_from("é–😀漢")), max_size=400)
@@ -126,3 +128,54 @@ async def test_the_page_counts_segments_as_the_app_does(console: Page) -> None:
     )
     counts = [count_segments(text) for text in texts]
     assert told == [[one.encoding.value, one.units, one.segments] for one in counts]
+
+
+def _recipients() -> bytes:
+    """Give a CSV file of 500 rows, 20 of which name no number."""
+    rows = [f"+1425777{number:04d},Ann" for number in range(GOOD_ROWS)]
+    for place in range(0, GOOD_ROWS, GOOD_ROWS // WRONG_ROWS):
+        rows.insert(place, "not a number,Bob")
+    return "\n".join(["to,name", *rows]).encode()
+
+
+async def test_a_campaign_of_five_hundred_is_forecast_paused_resumed_and_charted(
+    console: Page, people: People, tmp_path: Path
+) -> None:
+    file = tmp_path / "people.csv"
+    file.write_bytes(_recipients())
+    await people.carrier("PUT", "/trouble", {"latencyMs": 400})
+    await console.evaluate("location.hash = 'campaigns'")
+    await console.get_by_label("Name", exact=True).fill("Opening hours")
+    await console.get_by_label("From").fill(SHORT_CODE)
+    await console.get_by_label("Text", exact=True).fill("{{name}}, we open at nine.")
+    await console.get_by_label("Recipients (CSV)").set_input_files(file)
+    await console.get_by_label("Keep quiet hours").uncheck()
+    await console.get_by_role("button", name="Forecast").click()
+    forecast = console.get_by_role("region", name="Forecast").get_by_role("row").nth(1).get_by_role("cell")
+    await expect(forecast.nth(0)).to_have_text(str(GOOD_ROWS))
+    await expect(forecast.nth(3)).to_have_text(str(WRONG_ROWS))
+    await console.get_by_role("button", name="Start").click()
+    await console.get_by_role("button", name="Pause").click()
+    states = console.get_by_role("region", name="Recipients by state")
+    await expect(console.locator("h2 .state")).to_have_text("paused")
+    await expect(states.get_by_role("row", name="queued")).to_be_visible()
+    await console.get_by_role("button", name="Resume").click()
+    await expect(console.locator("h2 .state")).to_have_text("done", timeout=60_000)
+    await expect(states.get_by_role("row", name=f"delivered {GOOD_ROWS}")).to_be_visible(timeout=60_000)
+    await expect(console.get_by_role("region", name="Rows that cannot be texted").get_by_role("row")).to_have_count(
+        WRONG_ROWS + 1
+    )
+    await people.carrier("PUT", "/trouble", {"latencyMs": 0})
+    await _look_at_the_chart(console)
+
+
+async def _look_at_the_chart(console: Page) -> None:
+    """Split the analytics by campaign, and compare the chart under the pointer with the campaign's count."""
+    await console.evaluate("location.hash = 'analytics'")
+    numbers = console.get_by_role("region", name="The numbers")
+    await expect(numbers).to_be_visible()
+    delivered = sum([int(text) for text in await numbers.locator("tbody td:nth-child(5)").all_inner_texts()])
+    assert delivered >= GOOD_ROWS
+    chart = console.locator(".chart").first
+    await chart.locator(".u-over").hover()
+    await expect(chart.locator(".u-series", has_text="Delivered").locator(".u-value")).to_have_text(str(delivered))

@@ -74,6 +74,11 @@ async def everybody_has_gone(api: Api, campaigns: Sequence[str], within_seconds:
     await _wait_for(api, campaigns, _ENDS | {State.SENT.value}, within_seconds)
 
 
+async def everybody_is_delivered(api: Api, campaigns: Sequence[str], within_seconds: float) -> None:
+    """Wait until every recipient of these campaigns has the text, `unknown` ones too: their reports settle them."""
+    await _wait_for(api, campaigns, frozenset({State.DELIVERED.value}), within_seconds)
+
+
 async def _wait_for(api: Api, campaigns: Sequence[str], states: frozenset[str], within_seconds: float) -> None:
     deadline = time.monotonic() + within_seconds
     for campaign in campaigns:

@@ -79,7 +79,7 @@ async def _kill(parts: Stage, carrier: CarrierControl, chance: random.Random) ->
 
 async def _claimed(parts: Stage) -> int:
     """Count the recipients whose chunks say that a worker is at them."""
-    tables = open_tables(parts.azurite.connection_string)
+    tables = open_tables(parts.azurite.connection_string, prefix="Sms")
     try:
         return sum([int(row.values.get("group", 0)) async for row in scan(tables.table("Campaigns"), Range())])
     finally:
