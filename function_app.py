@@ -47,13 +47,16 @@ from shared.edges.campaign_endpoints import CampaignCall
 from shared.edges.declarations import JSON
 from shared.edges.http import Api, Call, Reply
 from shared.rules.errors import CarrierRefused, Conflict, NotReady
+from shared.services.outbox import NOTICES_QUEUE
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
 
 app = func.FunctionApp()
 http = Api(app, sign_in=SETTINGS.sign_in == "on")
 
 _STORAGE = "AzureWebJobsStorage"
-_SENDS, _CAMPAIGNS = (f"{SETTINGS.queue_prefix}-{name}" for name in (SENDS_QUEUE, CAMPAIGNS_QUEUE))
+_SENDS, _CAMPAIGNS, _NOTICES = (
+    f"{SETTINGS.queue_prefix}-{name}" for name in (SENDS_QUEUE, CAMPAIGNS_QUEUE, NOTICES_QUEUE)
+)
 
 
 @http.post(
@@ -278,6 +281,12 @@ async def send_chunk(message: func.QueueMessage) -> None:
     await work_triggers.chunk(services(), message)
 
 
+@app.queue_trigger(arg_name="message", queue_name=_NOTICES, connection=_STORAGE)
+async def deliver_notices(message: func.QueueMessage) -> None:
+    """Post what waits for the webhook, of one conversation in order."""
+    await work_triggers.lane(services(), message)
+
+
 @app.queue_trigger(arg_name="message", queue_name=f"{_SENDS}-poison", connection=_STORAGE)
 async def keep_failed_batch(message: func.QueueMessage) -> None:
     """Keep what could not be done after all tries, for GET failures."""
@@ -290,10 +299,22 @@ async def keep_failed_chunk(message: func.QueueMessage) -> None:
     await work_triggers.failed(services(), CAMPAIGNS_QUEUE, message)
 
 
+@app.queue_trigger(arg_name="message", queue_name=f"{_NOTICES}-poison", connection=_STORAGE)
+async def keep_failed_lane(message: func.QueueMessage) -> None:
+    """Keep what could not be done after all tries, for GET failures."""
+    await work_triggers.failed(services(), NOTICES_QUEUE, message)
+
+
 @app.timer_trigger(arg_name="timer", schedule="*/15 * * * * *")
 async def release_due(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the host passes it by name
     """Wake what is due, and take up what a dead worker or a lost queue message left."""
     await work_triggers.release(services())
+
+
+@app.timer_trigger(arg_name="timer", schedule="*/15 * * * * *")
+async def wake_lanes(timer: func.TimerRequest) -> None:  # noqa: ARG001 - likewise
+    """Wake the lanes of notices that are due, and those whose worker died or whose queue message was lost."""
+    await work_triggers.wake_lanes(services())
 
 
 @app.timer_trigger(arg_name="timer", schedule="0 7 * * * *")

@@ -75,6 +75,7 @@ def settings_page() -> str:
           identity. One of them must be set. The Functions host reads these as well.
         - `SMS_DEFAULT_SENDER` must be one of `SMS_SENDERS`.
         - `SMS_RELAY_TOPIC_ENDPOINT` alone uses managed identity; with `SMS_RELAY_TOPIC_KEY` it uses the key.
+        - `SMS_WEBHOOK_URL` needs `SMS_WEBHOOK_SECRETS`.
 
         ## SMS_SENDERS
 

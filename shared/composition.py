@@ -18,6 +18,7 @@ from shared.ports.clock import Clock, SystemClock
 from shared.ports.queue import Queues
 from shared.ports.relay import Relay
 from shared.ports.tables import Tables
+from shared.ports.webhook import Webhook
 from shared.services.activity import ActivityLog
 from shared.services.analytics import Analytics
 from shared.services.batches import Batches
@@ -30,6 +31,7 @@ from shared.services.campaigns import Campaigns
 from shared.services.chunk_runs import ChunkRuns
 from shared.services.consent import Consents
 from shared.services.conversations import Conversations
+from shared.services.deliveries import Deliveries
 from shared.services.delivery_reports import DeliveryReports
 from shared.services.departure import Departure
 from shared.services.dispatch import Dispatch
@@ -40,12 +42,15 @@ from shared.services.health import Health
 from shared.services.idempotency import Idempotency
 from shared.services.inbound import Inbound, InboundPolicy
 from shared.services.kept_events import KeptEvents
+from shared.services.lanes import Lanes
 from shared.services.late_marks import LateMarks
 from shared.services.messages import Messages
 from shared.services.missing_reports import MissingReports
 from shared.services.opt_out_lists import OptOutLists
 from shared.services.opt_outs import OptOuts
+from shared.services.outbox import NOTICES_QUEUE, Outbox
 from shared.services.pacer import Pacer
+from shared.services.pauses import Pauses
 from shared.services.releases import Releases
 from shared.services.rollups import Rollups
 from shared.services.sending import Sending
@@ -57,13 +62,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The outside world: the real one, or fakes."""
+    """The outside world: the real one, or fakes. Without a `webhook`, no notices are stored for one."""
 
     tables: Tables
     carrier: Carrier
     relay: Relay
     clock: Clock
     queues: Queues
+    webhook: Webhook | None = None
 
 
 def build(settings: Settings, ports: Ports) -> Services:
@@ -85,6 +91,17 @@ def build(settings: Settings, ports: Ports) -> Services:
         pacer=pacer,
         clock=clock,
         repeat_window=timedelta(seconds=settings.repeat_window_seconds),
+    )
+    failures = Failures(table("Failures"), ports.queues, clock)
+    lanes, notices_queue = Lanes(table("Outbox"), clock), ports.queues.queue(NOTICES_QUEUE)
+    relay = Outbox(lanes, notices_queue, clock, ports.relay) if ports.webhook else ports.relay
+    deliveries = Deliveries(
+        lanes=lanes,
+        pauses=Pauses(table("Outbox"), clock),
+        webhook=ports.webhook,
+        queue=notices_queue,
+        failures=failures,
+        clock=clock,
     )
     batches, campaigns = Batches(table("Batches"), clock), Campaigns(table("Campaigns"), clock)
     dispatch = Dispatch(
@@ -137,7 +154,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         activity=activity,
         consents=consents,
         sending=sending,
-        relay=ports.relay,
+        relay=relay,
         clock=clock,
         senders=senders,
         policy=_inbound_policy(settings),
@@ -147,7 +164,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         activity=activity,
         consents=consents,
         kept_events=kept_events,
-        relay=ports.relay,
+        relay=relay,
         senders=senders,
         clock=clock,
     )
@@ -175,8 +192,9 @@ def build(settings: Settings, ports: Ports) -> Services:
         campaign_recipients=recipients,
         explanations=Explanations(messages, recipients, opt_outs),
         releases=releases,
-        work=Work(sending, releases),
-        failures=Failures(table("Failures"), ports.queues, clock),
+        work=Work(sending, releases, deliveries),
+        failures=failures,
+        deliveries=deliveries,
         missing_reports=MissingReports(messages, activity, clock, timedelta(hours=settings.report_within_hours)),
     )
 
@@ -194,7 +212,14 @@ def _inbound_policy(settings: Settings) -> InboundPolicy:
 def connect(settings: Settings) -> Ports:
     """Return the real ports; nothing is called yet."""
     clock = SystemClock()
-    return Ports(_tables(settings), _carrier(settings, clock), _relay(settings), clock, _queues(settings))
+    return Ports(
+        tables=_tables(settings),
+        carrier=_carrier(settings, clock),
+        relay=_relay(settings),
+        clock=clock,
+        queues=_queues(settings),
+        webhook=_webhook(settings, clock),
+    )
 
 
 def _carrier(settings: Settings, clock: Clock) -> Carrier:
@@ -229,6 +254,15 @@ def _relay(settings: Settings) -> Relay:
     if settings.relay_topic_key:
         return open_relay(endpoint, source="sms", key=settings.relay_topic_key, schema=schema)
     return open_relay(endpoint, source="sms", credential=_identity(settings.client_id), schema=schema)
+
+
+def _webhook(settings: Settings, clock: Clock) -> Webhook | None:
+    if not settings.webhook_url:
+        return None
+    from shared.edges.webhook_http import HttpWebhook  # noqa: PLC0415 - only where there is a webhook
+
+    loopback = settings.webhook_loopback == "on"
+    return HttpWebhook(settings.webhook_url, settings.webhook_secrets, clock=clock, loopback=loopback)
 
 
 @cache

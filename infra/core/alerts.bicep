@@ -23,6 +23,12 @@ var alerts = [
     query: 'AppTraces | where Message has "could not be done; GET failures lists it"'
   }
   {
+    name: 'webhook-paused'
+    severity: 2
+    window: 'PT1H'
+    query: 'AppTraces | where Message has "The webhook answered 410 and is paused"'
+  }
+  {
     name: 'no-heartbeat'
     severity: 1
     window: 'PT15M'

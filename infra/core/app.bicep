@@ -47,6 +47,7 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
+    keyVaultReferenceIdentity: identityId
     siteConfig: {
       minTlsVersion: '1.2'
       ftpsState: 'Disabled'
@@ -96,6 +97,9 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     SMS_HELP_REPLY: sms.?SMS_HELP_REPLY ?? ''
     SMS_RELAY_TOPIC_ENDPOINT: relayEndpoint
     SMS_RELAY_SCHEMA: sms.?SMS_RELAY_SCHEMA ?? ''
+    SMS_WEBHOOK_URL: sms.?SMS_WEBHOOK_URL ?? ''
+    SMS_WEBHOOK_SECRETS: sms.?SMS_WEBHOOK_SECRETS ?? ''
+    SMS_WEBHOOK_LOOPBACK: 'off'
     SMS_TABLE_PREFIX: sms.?SMS_TABLE_PREFIX ?? ''
     SMS_QUEUE_PREFIX: sms.?SMS_QUEUE_PREFIX ?? 'sms'
     SMS_IDEMPOTENCY_HOURS: sms.?SMS_IDEMPOTENCY_HOURS ?? ''

@@ -9,6 +9,8 @@ type SmsSettings = {
   SMS_OPT_IN_REPLY: string?
   SMS_HELP_REPLY: string?
   SMS_RELAY_SCHEMA: ('eventGrid' | 'cloudEvents')?
+  SMS_WEBHOOK_URL: string?
+  SMS_WEBHOOK_SECRETS: string?
   SMS_TABLE_PREFIX: string?
   SMS_QUEUE_PREFIX: string?
   SMS_IDEMPOTENCY_HOURS: string?

@@ -23,11 +23,13 @@ from pydantic import (
 
 from shared.edges.acs_address import clean_endpoint, parse_connection_string
 from shared.edges.settings_limits import LimitSettings
+from shared.rules.addresses import check_webhook_url
 from shared.rules.countries import AllowedCountries, ByCountry, parse_countries
 from shared.rules.pacing import Rate
 from shared.rules.phone_numbers import SenderType, is_alphanumeric_sender, is_e164, is_short_code
 from shared.rules.prices import parse_prices
 from shared.rules.quiet_hours import DayHours, parse_hours
+from shared.rules.signatures import parse_secrets
 from shared.services.senders import PER_MINUTE, OptOutHandling, Sender, Senders
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
@@ -209,6 +211,31 @@ class Settings(LimitSettings):
         Literal["eventGrid", "cloudEvents"],
         Field(alias="SMS_RELAY_SCHEMA", description="Schema of relayed events; the topic's input schema."),
     ] = "eventGrid"
+    webhook_url: Annotated[
+        str,
+        Field(
+            alias="SMS_WEBHOOK_URL",
+            description="https URL of yours to which the same is posted, signed, and of one conversation in order. "
+            "Empty: no webhook.",
+        ),
+    ] = ""
+    webhook_secrets: Annotated[
+        tuple[bytes, ...],
+        BeforeValidator(parse_secrets),
+        Field(
+            alias="SMS_WEBHOOK_SECRETS",
+            validate_default=True,
+            description="Secrets that sign what goes to the webhook, as of Standard Webhooks: `whsec_` and 24 to 64 "
+            "bytes in base64; several with blanks between them while you exchange them.",
+        ),
+    ] = ""  # type: ignore[assignment]  # read by the validator, as from the environment
+    webhook_loopback: Annotated[
+        Literal["off", "on"],
+        Field(
+            alias="SMS_WEBHOOK_LOOPBACK",
+            description="`on` lets the webhook be on this machine, and over http. For development only.",
+        ),
+    ] = "off"
     table_prefix: Annotated[
         str,
         Field(
@@ -340,11 +367,21 @@ class Settings(LimitSettings):
             raise _missing("AzureWebJobsStorage", "or AzureWebJobsStorage__accountName must be set")
         if self.relay_topic_endpoint.startswith("http:") and not self.relay_topic_key:
             raise _missing("SMS_RELAY_TOPIC_KEY", "must be set, since an identity signs in over https only")
+        if self.webhook_url:
+            self._check_webhook()
         if len({entry.sender for entry in self.senders}) < len(self.senders):
             raise _missing("SMS_SENDERS", "names a sender twice")
         if self.default_sender not in {entry.sender for entry in self.senders}:
             raise _missing("SMS_DEFAULT_SENDER", "must be one of the senders of SMS_SENDERS")
         return self
+
+    def _check_webhook(self) -> None:
+        try:
+            check_webhook_url(self.webhook_url, loopback=self.webhook_loopback == "on")
+        except ValueError as problem:
+            raise _missing("SMS_WEBHOOK_URL", f"is wrong: {problem}") from None
+        if not self.webhook_secrets:
+            raise _missing("SMS_WEBHOOK_SECRETS", "must be set, since the webhook is signed")
 
     @property
     def known_senders(self) -> Senders:

@@ -17,6 +17,7 @@ from shared.edges.defects import place_of
 from shared.rules.errors import InternalError, SmsError
 from shared.rules.ids import from_ms
 from shared.services.bundle import Services
+from shared.services.outbox import NOTICES_QUEUE
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
 
 _LOG = logging.getLogger("sms.work")
@@ -39,6 +40,11 @@ async def chunk(services: Services, message: func.QueueMessage) -> None:
     await _do(CAMPAIGNS_QUEUE, services.work.send_chunk(_body_of(message)))
 
 
+async def lane(services: Services, message: func.QueueMessage) -> None:
+    """Post what waits in the lane of notices that a message names."""
+    await _do(NOTICES_QUEUE, services.work.deliver_lane(_body_of(message)))
+
+
 async def failed(services: Services, queue: str, message: func.QueueMessage) -> None:
     """Keep a message that came out of the poison queue of `queue`."""
     await _do(f"{queue}-poison", services.failures.keep(queue, _body_of(message)))
@@ -47,6 +53,11 @@ async def failed(services: Services, queue: str, message: func.QueueMessage) -> 
 async def release(services: Services) -> None:
     """Wake what is due."""
     await _do("release", services.releases.run())
+
+
+async def wake_lanes(services: Services) -> None:
+    """Wake the lanes of notices that are due."""
+    await _do("lanes", services.deliveries.wake())
 
 
 async def settle(services: Services) -> None:

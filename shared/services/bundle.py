@@ -13,6 +13,7 @@ from shared.services.campaign_progress import CampaignProgress
 from shared.services.campaign_recipients import CampaignRecipients
 from shared.services.campaigns import Campaigns
 from shared.services.conversations import Conversations
+from shared.services.deliveries import Deliveries
 from shared.services.delivery_reports import DeliveryReports
 from shared.services.explanations import Explanations
 from shared.services.failures import Failures
@@ -54,5 +55,6 @@ class Services:
     releases: Releases
     work: Work
     failures: Failures
+    deliveries: Deliveries
     explanations: Explanations
     missing_reports: MissingReports

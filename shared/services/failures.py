@@ -35,11 +35,11 @@ class Failures:
         self._queues = queues
         self._clock = clock
 
-    async def keep(self, queue: str, body: str) -> None:
-        """Keep a message that came out of the poison queue of `queue`."""
-        now_ms = to_ms(self._clock.now())
-        row = f"{newest_first(now_ms)}-{digest('failure', queue, body)}"
-        values: dict[str, Value] = {"queue": queue, "body": body[:_BODY_LIMIT], "failedMs": now_ms}
+    async def keep(self, queue: str, body: str, *, failed_ms: int = 0) -> None:
+        """Keep a message that came out of the poison queue of `queue`, or that failed at `failed_ms`, once for each."""
+        failed_ms = failed_ms or to_ms(self._clock.now())
+        row = f"{newest_first(failed_ms)}-{digest('failure', queue, body)}"
+        values: dict[str, Value] = {"queue": queue, "body": body[:_BODY_LIMIT], "failedMs": failed_ms}
         await self._table.upsert(Entity(_PARTITION, row, values))
         _LOG.error("Work of the queue %s could not be done; GET failures lists it.", queue)
 

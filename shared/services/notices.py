@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from shared.ports.relay import Notice
-from shared.rules.ids import digest, from_ms
+from shared.rules.ids import conversation_id, digest, from_ms, recipient_key
 from shared.services.messages import Message
-from shared.services.opt_outs import Applied
+from shared.services.opt_outs import Applied, Change
 
 
 def text_received(message: Message) -> Notice:
@@ -65,4 +65,12 @@ def opt_out_changed(applied: Applied) -> Notice:
             "keyword": change.keyword or None,
             "changedAt": from_ms(change.at_ms).isoformat(),
         },
+        lane=_lane_of(change),
     )
+
+
+def _lane_of(change: Change) -> str:
+    # What was said to one sender is told in the order of that conversation, all else in an order for each person.
+    if change.sender:
+        return f"conversations/{conversation_id(change.sender, change.recipient)}"
+    return f"opt-outs/{recipient_key(change.recipient)}"

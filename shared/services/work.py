@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from shared.rules.errors import InvalidRequest
+from shared.services.deliveries import Deliveries
 from shared.services.releases import Releases
 from shared.services.sending import Sending
 
@@ -16,9 +17,10 @@ CAMPAIGNS_QUEUE = "campaigns"
 class Work:
     """Does the work that a queue message names; a message that names none is an error, and goes to poison."""
 
-    def __init__(self, sending: Sending, releases: Releases) -> None:
+    def __init__(self, sending: Sending, releases: Releases, deliveries: Deliveries) -> None:
         self._sending = sending
         self._releases = releases
+        self._deliveries = deliveries
 
     async def send_batch(self, body: str) -> None:
         """Go on with a batch."""
@@ -32,6 +34,11 @@ class Work:
         if not isinstance(number, int):
             raise InvalidRequest("The message names no chunk.", code="InvalidQueueMessage")
         await self._releases.go_on(str(named["campaign"]), number)
+
+    async def deliver_lane(self, body: str) -> None:
+        """Post what waits in a lane of notices."""
+        named = _read(body, "lane")
+        await self._deliveries.run(str(named["lane"]), again=named.get("again") is True)
 
 
 def _read(body: str, *names: str) -> dict[str, object]:

@@ -17,6 +17,7 @@ from shared.edges.settings import Settings
 from shared.rules.errors import SmsError
 from shared.services.delivery_reports import DeliveryReport
 from shared.services.inbound import TextReceived
+from shared.services.outbox import NOTICES_QUEUE
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
 from tests.simulation import people
 from tests.simulation.carrier import Line
@@ -94,12 +95,14 @@ class World:
         self._hosts = [
             self._host(SENDS_QUEUE, lambda body: lambda services: services.work.send_batch(body)),
             self._host(CAMPAIGNS_QUEUE, lambda body: lambda services: services.work.send_chunk(body)),
-            *(self._poison_host(name) for name in (SENDS_QUEUE, CAMPAIGNS_QUEUE)),
+            self._host(NOTICES_QUEUE, lambda body: lambda services: services.work.deliver_lane(body)),
+            *(self._poison_host(name) for name in (SENDS_QUEUE, CAMPAIGNS_QUEUE, NOTICES_QUEUE)),
         ]
         for place in range(self.random.choice(_WORKERS)):
             self._start(place)
         self.live(self._change_weather())
         self.live(self._every(60, lambda services: services.releases.run()))
+        self.live(self._every(15, lambda services: services.deliveries.wake()))
         self.live(self._every(3600, lambda services: services.missing_reports.settle()))
         self.live(self._every(3600, lambda services: services.broken_uploads.clear()))
         self.live(self._every(600, lambda services: services.failures.resend_all()))

@@ -15,6 +15,7 @@ from shared.edges.relay_none import NoRelay
 from shared.edges.relay_topic import TopicRelay
 from shared.edges.settings import Settings
 from shared.edges.tables_azure import AzureTables
+from shared.edges.webhook_http import HttpWebhook
 from shared.ports.clock import SystemClock
 from shared.services.work import SENDS_QUEUE
 from tests.unit.edges.queue_server import put, queue_server
@@ -35,8 +36,8 @@ async def connected(**changes: str) -> AsyncIterator[Ports]:
     try:
         yield ports
     finally:
-        for port in (ports.tables, ports.carrier, ports.relay):
-            assert isinstance(port, AzureTables | AcsCarrier | NoRelay | TopicRelay)
+        for port in (ports.tables, ports.carrier, ports.relay, *([ports.webhook] if ports.webhook else [])):
+            assert isinstance(port, AzureTables | AcsCarrier | NoRelay | TopicRelay | HttpWebhook)
             await port.close()
 
 
@@ -62,6 +63,14 @@ async def test_a_topic_is_relayed_to_with_its_key() -> None:
     topic = {"SMS_RELAY_TOPIC_ENDPOINT": "https://topic.example/api/events", "SMS_RELAY_TOPIC_KEY": "a2V5"}
     async with connected(**topic) as ports:
         assert isinstance(ports.relay, TopicRelay)
+
+
+async def test_a_webhook_is_posted_to_where_one_is_set() -> None:
+    async with connected() as ports:
+        assert ports.webhook is None
+    webhook = {"SMS_WEBHOOK_URL": "https://app.example/sms", "SMS_WEBHOOK_SECRETS": "whsec_" + "c2Vj" * 8}
+    async with connected(**webhook) as ports:
+        assert isinstance(ports.webhook, HttpWebhook)
 
 
 @pytest.mark.parametrize(("platform", "kind"), [(False, "DefaultAzureCredential"), (True, "ManagedIdentityCredential")])

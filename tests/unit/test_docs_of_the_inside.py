@@ -17,8 +17,10 @@ from shared.edges.queue_memory import MemoryQueues
 from shared.edges.relay_memory import MemoryRelay
 from shared.edges.settings import Settings
 from shared.edges.tables_memory import MemoryTable, MemoryTables
+from shared.edges.webhook_memory import MemoryWebhook
 from shared.ports.tables import Range, scan
-from shared.rules.ids import to_ms
+from shared.ports.webhook import Receipt
+from shared.rules.ids import conversation_id, digest, to_ms
 from shared.services.bundle import Services
 from shared.services.campaign_plans import CampaignRequest
 from shared.services.campaign_rows import Row
@@ -87,7 +89,8 @@ def _columns_in_the_architecture() -> dict[str, set[str]]:
 async def _a_little_of_everything(tables: NotedTables, relay: MemoryRelay) -> None:
     """Send texts and campaigns now and later, have one reported, take a stranger's report and a STOP, and fail."""
     clock, carrier = ManualClock(), MemoryCarrier()
-    ports = Ports(tables, carrier, relay, clock, MemoryQueues(clock))
+    webhook = MemoryWebhook(lambda _: Receipt(503, 60))
+    ports = Ports(tables, carrier, relay, clock, MemoryQueues(clock), webhook)
     services = build(Settings.from_environment(reference.LEAST), ports)
     await services.rollups.roll()
     await services.sending.send(_hello(services))
@@ -102,6 +105,7 @@ async def _a_little_of_everything(tables: NotedTables, relay: MemoryRelay) -> No
     await _a_campaign(services, later)
     await services.inbound.receive(TextReceived("i", SENDER, NUMBER, "STOP", later))
     await services.failures.keep(SENDS_QUEUE, "not JSON")
+    await services.deliveries.run(digest("lane", f"conversations/{conversation_id(SENDER, NUMBER)}"))
     began_ms = to_ms(clock.now())
     clock.advance(hours=2)
     await services.rollups.roll()

@@ -45,11 +45,14 @@ EVENTS = {"sms_received", "sms_delivery_report"}
 QUEUES = {
     "send_batch": "sms-sends",
     "send_chunk": "sms-campaigns",
+    "deliver_notices": "sms-notices",
     "keep_failed_batch": "sms-sends-poison",
     "keep_failed_chunk": "sms-campaigns-poison",
+    "keep_failed_lane": "sms-notices-poison",
 }
 TIMERS = {
     "release_due": "*/15 * * * * *",
+    "wake_lanes": "*/15 * * * * *",
     "settle_missing_reports": "0 7 * * * *",
     "roll_up": "0 */10 * * * *",
     "clear_broken_uploads": "0 37 * * * *",

@@ -13,6 +13,7 @@ from shared.services.senders import OptOutHandling
 from tests.unit.services.world import ENVIRONMENT, TOLL_FREE
 
 SECRET = "canary"  # in each wrong value, to be looked for in the sentence
+WEBHOOK_SECRET = "whsec_" + "Y2Fu" * 8
 
 
 def problem(**changes: str | None) -> str:
@@ -88,6 +89,26 @@ def senders(*entries: dict[str, object]) -> str:
             {"SMS_RELAY_TOPIC_ENDPOINT": "http://canary"},
             "SMS_RELAY_TOPIC_KEY must be set, since an identity signs in over https only.",
         ),
+        (
+            {"SMS_WEBHOOK_URL": "http://canary", "SMS_WEBHOOK_SECRETS": WEBHOOK_SECRET},
+            "SMS_WEBHOOK_URL is wrong: it must be an https URL.",
+        ),
+        (
+            {"SMS_WEBHOOK_URL": "https://10.0.0.1/canary", "SMS_WEBHOOK_SECRETS": WEBHOOK_SECRET},
+            "SMS_WEBHOOK_URL is wrong: its host must be on the public internet.",
+        ),
+        (
+            {"SMS_WEBHOOK_URL": "http://127.0.0.1/canary", "SMS_WEBHOOK_SECRETS": WEBHOOK_SECRET},
+            "SMS_WEBHOOK_URL is wrong: it must be an https URL.",
+        ),
+        (
+            {"SMS_WEBHOOK_URL": "https://canary.example"},
+            "SMS_WEBHOOK_SECRETS must be set, since the webhook is signed.",
+        ),
+        (
+            {"SMS_WEBHOOK_SECRETS": "whsec_canary!"},
+            "SMS_WEBHOOK_SECRETS is wrong: each secret must be base64 behind whsec_.",
+        ),
         ({"SMS_CANARIES": "canary"}, "SMS_CANARIES is not a setting of this app; docs/settings.md lists them all."),
     ],
 )
@@ -117,6 +138,8 @@ def test_a_wrong_setting_is_named_in_one_sentence(changes: dict[str, str | None]
         ("SMS_HELP_REPLY", SECRET * 400),
         ("SMS_RELAY_TOPIC_ENDPOINT", "canary"),
         ("SMS_RELAY_SCHEMA", "canary"),
+        ("SMS_WEBHOOK_SECRETS", "canary"),
+        ("SMS_WEBHOOK_LOOPBACK", "canary"),
         ("SMS_TABLE_PREFIX", "1canary"),
         ("SMS_TABLE_PREFIX", "canary-"),
         ("SMS_QUEUE_PREFIX", "Canary"),

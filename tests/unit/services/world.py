@@ -19,12 +19,14 @@ from shared.ports.carrier import Carrier
 from shared.ports.queue import Queues
 from shared.ports.relay import Relay
 from shared.ports.tables import Range, Tables
+from shared.ports.webhook import Webhook
 from shared.rules.errors import SmsError
 from shared.rules.ids import MessageKey, to_ms
 from shared.services.bundle import Services
 from shared.services.delivery_reports import DeliveryReport
 from shared.services.inbound import TextReceived
 from shared.services.messages import Message, from_entity
+from shared.services.outbox import NOTICES_QUEUE
 from shared.services.recipients import recipients_of
 from shared.services.sending import RecipientAnswer, Text
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
@@ -78,6 +80,7 @@ class World:
     on_carrier: Carrier | None = None
     on_relay: Relay | None = None
     on_queues: Queues | None = None
+    webhook: Webhook | None = None
 
     def __post_init__(self) -> None:
         self.queues = self.queues or MemoryQueues(self.clock)
@@ -87,6 +90,7 @@ class World:
             self.on_relay or self.relay,
             self.clock,
             self.on_queues or self.queues,
+            self.webhook,
         )
         self.services: Services = build(self.settings, ports)
         self._numbers = 0
@@ -128,6 +132,7 @@ class World:
         for name, do in (
             (SENDS_QUEUE, self.services.work.send_batch),
             (CAMPAIGNS_QUEUE, self.services.work.send_chunk),
+            (NOTICES_QUEUE, self.services.work.deliver_lane),
         ):
             queue = self.queues.queue(name)
             while taken := queue.take(self.clock.now()):
@@ -147,10 +152,13 @@ class World:
             # A timer that fails is run again at its next time.
             with contextlib.suppress(SmsError):
                 await self.services.releases.run()
+            with contextlib.suppress(SmsError):
+                await self.services.deliveries.wake()
             await self.work_off()
             if self.clock.now() >= until:
                 return
-            visible = [at for name in (SENDS_QUEUE, CAMPAIGNS_QUEUE) if (at := self.queues.queue(name).next_at())]
+            names = (SENDS_QUEUE, CAMPAIGNS_QUEUE, NOTICES_QUEUE)
+            visible = [at for name in names if (at := self.queues.queue(name).next_at())]
             following = min([self.clock.now() + TICK, until, *visible])
             self.clock.time = max(following, self.clock.now() + timedelta(milliseconds=1))
 
