@@ -32,6 +32,7 @@ from shared.services.chunk_runs import ChunkRuns
 from shared.services.consent import Consents
 from shared.services.conversations import Conversations
 from shared.services.deliveries import Deliveries
+from shared.services.delivery_drops import DeliveryDrops
 from shared.services.delivery_reports import DeliveryReports
 from shared.services.departure import Departure
 from shared.services.dispatch import Dispatch
@@ -178,6 +179,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         opt_out_lists=OptOutLists(opt_outs=opt_outs, consents=consents, senders=senders, clock=clock, region=region),
         analytics=Analytics(activity, rollups),
         rollups=rollups,
+        delivery_drops=DeliveryDrops(table("Rollups"), rollups, ports.relay, clock),
         prices=settings.prices,
         health=Health(table("OptOuts"), ports.carrier, clock),
         inbound=inbound,

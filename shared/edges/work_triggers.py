@@ -73,6 +73,8 @@ async def roll_up(services: Services) -> None:
         counts = " ".join(f"{to_camel(name)}={hour.totals[name]}" for name in _LOGGED)
         cost = hour.totals.cost(services.prices).amount
         _LOG.info("An hour was added up: hour=%s %s cost=%s", from_ms(hour.hour_ms).isoformat(), counts, f"{cost:f}")
+    for drop in await _do("delivery rates", services.delivery_drops.watch()):
+        _LOG.warning("The delivery rate of a %s dropped from %.3f to %.3f.", drop.of, drop.before.rate, drop.now.rate)
 
 
 async def clear(services: Services) -> None:

@@ -14,6 +14,7 @@ from shared.services.campaign_recipients import CampaignRecipients
 from shared.services.campaigns import Campaigns
 from shared.services.conversations import Conversations
 from shared.services.deliveries import Deliveries
+from shared.services.delivery_drops import DeliveryDrops
 from shared.services.delivery_reports import DeliveryReports
 from shared.services.explanations import Explanations
 from shared.services.failures import Failures
@@ -42,6 +43,7 @@ class Services:
     opt_out_lists: OptOutLists
     analytics: Analytics
     rollups: Rollups
+    delivery_drops: DeliveryDrops
     prices: ByCountry[Decimal]
     health: Health
     inbound: Inbound

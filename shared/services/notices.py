@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from shared.ports.relay import Notice
+from shared.rules.delivery_rates import Arrivals
 from shared.rules.ids import conversation_id, digest, from_ms, recipient_key
 from shared.services.messages import Message
 from shared.services.opt_outs import Applied, Change
+from shared.services.tallies import GroupBy
 
 
 def text_received(message: Message) -> Notice:
@@ -74,3 +76,22 @@ def _lane_of(change: Change) -> str:
     if change.sender:
         return f"conversations/{conversation_id(change.sender, change.recipient)}"
     return f"opt-outs/{recipient_key(change.recipient)}"
+
+
+def delivery_rate_dropped(of: GroupBy, group: str, since_ms: int, now: Arrivals, before: Arrivals) -> Notice:
+    """Return the warning that fewer texts of a sender, or to a country, arrive than before."""
+    return Notice(
+        id=digest("drop", of.value, group, str(since_ms)),
+        type="Sms.DeliveryRateDropped",
+        subject="delivery-rates",
+        at=from_ms(since_ms),
+        data={
+            "sender": group if of is GroupBy.SENDER else None,
+            "country": group if of is GroupBy.COUNTRY else None,
+            "deliveryRate": round(now.rate, 4),
+            "settled": now.settled,
+            "deliveryRateBefore": round(before.rate, 4),
+            "settledBefore": before.settled,
+            "noticedAt": from_ms(since_ms).isoformat(),
+        },
+    )

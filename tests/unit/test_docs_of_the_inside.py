@@ -21,15 +21,19 @@ from shared.edges.webhook_memory import MemoryWebhook
 from shared.ports.tables import Range, scan
 from shared.ports.webhook import Receipt
 from shared.rules.ids import conversation_id, digest, to_ms
+from shared.rules.states import State
+from shared.services.activity import ActivityLog
 from shared.services.bundle import Services
 from shared.services.campaign_plans import CampaignRequest
 from shared.services.campaign_rows import Row
 from shared.services.delivery_reports import DeliveryReport
 from shared.services.inbound import TextReceived
+from shared.services.late_marks import LateMarks
 from shared.services.recipients import recipients_of
 from shared.services.sending import Text
 from shared.services.work import SENDS_QUEUE
 from tests.support.pages import DOCS, json_blocks, sections
+from tests.unit.services.arrivals import arrivals
 
 NUMBER, SENDER = "+14255550123", "+18005550100"
 
@@ -52,14 +56,16 @@ async def test_architecture_names_every_table_and_column() -> None:
     await _a_little_of_everything(tables, MemoryRelay())
 
     written = {
-        name: {column async for entity in scan(tables.table(name), Range()) for column in entity.values}
+        name: {_plain(column) async for entity in scan(tables.table(name), Range()) for column in entity.values}
         for name in tables.names
     }
 
     assert _columns_in_the_architecture() == written
 
 
-@pytest.mark.parametrize("heading", ["Sms.TextReceived", "Sms.MessageSettled", "Sms.OptOutChanged"])
+@pytest.mark.parametrize(
+    "heading", ["Sms.TextReceived", "Sms.MessageSettled", "Sms.OptOutChanged", "Sms.DeliveryRateDropped"]
+)
 async def test_notice_has_the_fields_of_its_examples(heading: str) -> None:
     relay = MemoryRelay()
     await _a_little_of_everything(NotedTables(), relay)
@@ -76,6 +82,10 @@ def test_every_notice_is_described() -> None:
     code = (DOCS.parent / "shared" / "services" / "notices.py").read_text("utf-8")
     described = {heading for heading in sections(DOCS / "events.md") if heading.startswith("Sms.")}
     assert set(re.findall(r'"(Sms\.\w+)"', code)) == described
+
+
+def _plain(column: str) -> str:
+    return re.sub(r"^hour\d\d$", "hour12", column)
 
 
 def _columns_in_the_architecture() -> dict[str, set[str]]:
@@ -106,10 +116,21 @@ async def _a_little_of_everything(tables: NotedTables, relay: MemoryRelay) -> No
     await services.inbound.receive(TextReceived("i", SENDER, NUMBER, "STOP", later))
     await services.failures.keep(SENDS_QUEUE, "not JSON")
     await services.deliveries.run(digest("lane", f"conversations/{conversation_id(SENDER, NUMBER)}"))
+    await _a_drop(services, tables, clock)
     began_ms = to_ms(clock.now())
     clock.advance(hours=2)
     await services.rollups.roll()
     await services.inbound.receive(TextReceived("late", SENDER, NUMBER, "Hello", began_ms))
+
+
+async def _a_drop(services: Services, tables: NotedTables, clock: ManualClock) -> None:
+    """Let many texts arrive, and six hours later few."""
+    log = ActivityLog(tables.table("Activity"), LateMarks(tables.table("Rollups"), clock))
+    for state in (State.DELIVERED, State.EXPIRED, State.FAILED):
+        await log.record(arrivals(to_ms(clock.now()), 200, state))
+        clock.advance(hours=4)
+        await services.rollups.roll()
+    await services.delivery_drops.watch()
 
 
 def _hello(services: Services) -> Text:
