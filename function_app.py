@@ -46,7 +46,7 @@ from shared.edges.api_models import (
 from shared.edges.campaign_endpoints import CampaignCall
 from shared.edges.declarations import JSON
 from shared.edges.http import Api, Call, Reply
-from shared.rules.errors import CarrierRefused, Conflict, NotReady
+from shared.rules.errors import CarrierRefused, Conflict, DailyCapReached, NotReady
 from shared.services.outbox import NOTICES_QUEUE
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
 
@@ -66,7 +66,7 @@ _SENDS, _CAMPAIGNS, _NOTICES = (
     answers=SendAnswer,
     status=202,
     idempotent=True,
-    raises=(Conflict, CarrierRefused),
+    raises=(Conflict, DailyCapReached, CarrierRefused),
 )
 async def send_message(call: Call[SendRequest, NoQuery]) -> SendAnswer:
     """Send one text to 1 to 100 recipients."""
@@ -331,5 +331,5 @@ async def roll_up(timer: func.TimerRequest) -> None:  # noqa: ARG001 - likewise
 
 @app.timer_trigger(arg_name="timer", schedule="0 37 * * * *")
 async def clear_broken_uploads(timer: func.TimerRequest) -> None:  # noqa: ARG001 - likewise
-    """Delete what campaigns left whose upload broke off."""
+    """Delete what campaigns left whose upload broke off, and what the daily caps counted on days that are over."""
     await work_triggers.clear(services())

@@ -111,6 +111,21 @@ def settings_page() -> str:
         `SMS_QUIET_HOURS` are the hours in which campaigns may be sent, by the clock of the recipient's place. Where a
         number may be in several time zones, the hour must be allowed in all of them. Single requests, one-time codes
         and answers to keywords are sent at any hour.
+
+        ## What a day can cost
+
+        `SMS_DAILY_SEGMENTS` is the most that all callers together can send in a day (UTC), and
+        `SMS_DAILY_SEGMENTS_BY_CALLER` the most of each: of each function key, or each person and app that signs in.
+        Every text counts, by its segments: single texts, campaigns, one-time codes, and (in the first cap
+        alone) the app's own answers. The caps are exact, over all instances and through crashes: what may have gone is
+        counted, what did not go is given back.
+
+        A cap is also a limit in money: **segments × the price of the dearest segment** that you can send. With 20,000
+        segments, and texts to the US alone at 0.0079, a day costs 158.00 at most; with a country at 0.05 among those
+        allowed, 1,000.00. `SMS_COUNTRIES` keeps the dearest price low. What carriers charge on top of a segment, and
+        what is received, is not in it.
+
+        Azure's template (`dailySegments` in `infra/core/main.bicep`) sets 20,000; without it there is no cap.
         """,
     )
 

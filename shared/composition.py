@@ -20,6 +20,7 @@ from shared.ports.relay import Relay
 from shared.ports.tables import Tables
 from shared.ports.webhook import Webhook
 from shared.services.activity import ActivityLog
+from shared.services.allowance import Allowance
 from shared.services.analytics import Analytics
 from shared.services.batches import Batches
 from shared.services.broken_uploads import BrokenUploads
@@ -31,6 +32,7 @@ from shared.services.campaigns import Campaigns
 from shared.services.chunk_runs import ChunkRuns
 from shared.services.consent import Consents
 from shared.services.conversations import Conversations
+from shared.services.daily_caps import CapLimits, DailyCaps
 from shared.services.deliveries import Deliveries
 from shared.services.delivery_drops import DeliveryDrops
 from shared.services.delivery_reports import DeliveryReports
@@ -86,10 +88,12 @@ def build(settings: Settings, ports: Ports) -> Services:
     keep = timedelta(hours=settings.idempotency_hours)
     idempotency = Idempotency(table("Idempotency"), clock, keep)
     fences, pacer = Fences(opt_outs, clock), Pacer(table("Paces"), senders, clock)
+    caps = DailyCaps(table("DailyUse"), clock, CapLimits(settings.daily_segments, settings.daily_segments_by_caller))
+    allowance = Allowance(pacer, caps)
     departure = Departure(
         carrier=ports.carrier,
         fences=fences,
-        pacer=pacer,
+        allowance=allowance,
         clock=clock,
         repeat_window=timedelta(seconds=settings.repeat_window_seconds),
     )
@@ -111,7 +115,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         batches=batches,
         fences=fences,
         departure=departure,
-        pacer=pacer,
+        allowance=allowance,
         queue=ports.queues.queue(SENDS_QUEUE),
         clock=clock,
     )
@@ -128,7 +132,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         campaigns=campaigns,
         messages=messages,
         activity=activity,
-        pacer=pacer,
+        allowance=allowance,
         departure=departure,
         queue=ports.queues.queue(CAMPAIGNS_QUEUE),
         hours=settings.quiet_hours,
@@ -140,6 +144,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         campaigns=campaigns,
         chunk_runs=chunk_runs,
         senders=senders,
+        caps=caps,
         clock=clock,
     )
     plans = CampaignPlans(
@@ -147,6 +152,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         opt_outs=opt_outs,
         releases=releases,
         idempotency=idempotency,
+        caps=caps,
         clock=clock,
         policy=Policy(region, settings.quiet_hours, settings.countries, settings.prices),
     )
@@ -186,6 +192,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         delivery_reports=reports,
         kept_events=kept_events,
         campaigns=campaigns,
+        daily_caps=caps,
         broken_uploads=BrokenUploads(table("Campaigns"), clock),
         campaign_plans=plans,
         campaign_progress=CampaignProgress(

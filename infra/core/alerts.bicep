@@ -53,6 +53,12 @@ var alerts = [
     query: '${addedUpHours}\n| where cost > ${spendPerHour}'
   }
   {
+    name: 'daily-cap'
+    severity: 2
+    window: 'PT15M'
+    query: 'AppTraces | where Message has "The daily cap is reached"'
+  }
+  {
     name: 'leaks'
     severity: 3
     window: 'PT3H'

@@ -16,6 +16,7 @@ param pythonVersion string
 param instanceMemoryMB int
 param maximumInstanceCount int
 param signInClientId string
+param dailySegments int
 param sms SmsSettings
 
 resource storage 'Microsoft.Storage/storageAccounts@2025-08-01' existing = {
@@ -88,6 +89,8 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     AZURE_CLIENT_ID: identityClientId
     ACS_ENDPOINT: communicationEndpoint
     SMS_SIGN_IN: empty(signInClientId) ? 'off' : 'on'
+    SMS_DAILY_SEGMENTS: string(dailySegments)
+    SMS_DAILY_SEGMENTS_BY_CALLER: sms.?SMS_DAILY_SEGMENTS_BY_CALLER ?? ''
     SMS_DEFAULT_SENDER: sms.SMS_DEFAULT_SENDER
     SMS_SENDERS: sms.SMS_SENDERS
     SMS_DEFAULT_REGION: sms.?SMS_DEFAULT_REGION ?? ''

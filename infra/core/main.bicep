@@ -36,6 +36,11 @@ param alertEmail string = ''
 @description('Costs of texts in an hour, in the currency of SMS_PRICES, from which on an alert is raised.')
 param spendPerHour int = 100
 
+@description('Segments that may be sent in a day, by all callers together. 0: no cap.')
+@minValue(0)
+@maxValue(1000000000)
+param dailySegments int = 20000
+
 @description('Whether a custom Event Grid topic is made, on which the app tells your application what happened.')
 param relayTopic bool = true
 
@@ -114,6 +119,7 @@ module app 'app.bicep' = {
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     signInClientId: signInClientId
+    dailySegments: dailySegments
     sms: sms
   }
 }

@@ -4,6 +4,7 @@ type SmsSettings = {
   SMS_DEFAULT_SENDER: string
   SMS_SENDERS: string
   SMS_DEFAULT_REGION: string?
+  SMS_DAILY_SEGMENTS_BY_CALLER: string?
   SMS_OPT_OUT_SCOPE: ('sender' | 'all')?
   SMS_OPT_OUT_REPLY: string?
   SMS_OPT_IN_REPLY: string?

@@ -11,10 +11,11 @@ from shared.edges.api_base import In, Moment, Out, PageQuery, SenderName, Tag, T
 from shared.rules.forecasting import DearCharacter, SegmentForecast
 from shared.rules.ids import from_ms
 from shared.rules.prices import Cost
+from shared.rules.reasons import Reason
 from shared.services.campaign_plans import Forecast
 from shared.services.campaign_progress import Progress, RecipientState
 from shared.services.campaign_rows import MAX_ROWS, RowError
-from shared.services.campaigns import Campaign
+from shared.services.campaigns import Campaign, Status
 
 _MOST_SHOWN = 100
 
@@ -89,18 +90,22 @@ class CampaignProgressAnswer(CampaignAnswer):
     progress: float
     pace_per_minute: int | None = None
     estimated_end_at: Time | None = None
+    reason: str | None = None
+    held_until: Time | None = None
     errors: list[RowErrorAnswer]
 
     @classmethod
     def of_progress(cls, progress: Progress, per_minute: int | None) -> CampaignProgressAnswer:
         """Return the campaign as it is shown; `per_minute` is None when its sender is one of the app's no more."""
-        campaign = progress.campaign
+        campaign, is_held = progress.campaign, progress.held_until_ms is not None
         return cls(
-            **_fields_of(campaign),
+            **_fields_of(campaign) | ({"status": Status.HELD.value} if is_held else {}),
             counts=dict(sorted(progress.counts.items())),
             progress=round(progress.gone / campaign.recipients, 4),
             pace_per_minute=per_minute,
             estimated_end_at=time_of(progress.ends_ms or 0),
+            reason=Reason.DAILY_CAP.value if is_held else None,
+            held_until=time_of(progress.held_until_ms or 0),
             errors=RowErrorAnswer.first_of(progress.errors),
         )
 
@@ -258,6 +263,7 @@ class ForecastAnswer(Out):
     starts_at: Time
     ends_at: Time
     duration_seconds: int
+    daily_cap_holds_at: Time | None = None
 
     @classmethod
     def of(cls, forecast: Forecast, per_minute: int) -> ForecastAnswer:
@@ -276,4 +282,5 @@ class ForecastAnswer(Out):
             starts_at=from_ms(forecast.starts_ms),
             ends_at=from_ms(forecast.ends_ms),
             duration_seconds=-(-(forecast.ends_ms - forecast.starts_ms) // 1000),
+            daily_cap_holds_at=time_of(forecast.held_ms or 0),
         )

@@ -42,13 +42,13 @@ _MOST_PER_READ = 1000
 async def start(services: Services, call: CampaignCall) -> Reply:
     """Store a campaign and set it going, once per idempotency key."""
     key = idempotency_key(call.headers) or str(uuid4())
-    campaign = await services.campaign_plans.start(_request_of(services, call.body), f"campaign:{key}")
+    campaign = await services.campaign_plans.start(_request_of(services, call), f"campaign:{key}")
     return Reply(CampaignAnswer.of(campaign), headers={"Operation-Location": link_below(call.url, campaign.id)})
 
 
 async def forecast(services: Services, call: CampaignCall) -> ForecastAnswer:
     """Tell what would come of a campaign."""
-    request = _request_of(services, call.body)
+    request = _request_of(services, call)
     return ForecastAnswer.of(await services.campaign_plans.forecast(request), request.sender.rate.units)
 
 
@@ -101,8 +101,8 @@ async def _change(services: Services, call: Call[None, NoQuery], status: Status)
     return CampaignAnswer.of(changed)
 
 
-def _request_of(services: Services, body: CampaignRequest | Upload[CampaignOptions]) -> campaign_plans.CampaignRequest:
-    options, rows, content = _opened(body)
+def _request_of(services: Services, call: CampaignCall) -> campaign_plans.CampaignRequest:
+    options, rows, content = _opened(call.body)
     sender = services.senders.choose(options.sender)
     return campaign_plans.CampaignRequest(
         name=options.name,
@@ -114,6 +114,7 @@ def _request_of(services: Services, body: CampaignRequest | Upload[CampaignOptio
         not_after_ms=ms_of(options.not_after),
         quiet=options.quiet_hours,
         delivery_report=options.delivery_report,
+        caller=call.caller,
         fingerprint=digest(sender.name, options.model_dump_json(exclude={"sender", "recipients"}), content),
     )
 

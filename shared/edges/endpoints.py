@@ -45,6 +45,7 @@ async def send(services: Services, call: Call[SendRequest, NoQuery]) -> SendAnsw
         recipients=recipients_of(body.to, services.region),
         text=body.text,
         tag=body.tag,
+        caller=call.caller,
         delivery_report=body.delivery_report,
         send_at_ms=ms_of(body.send_at),
         not_after_ms=ms_of(body.not_after),

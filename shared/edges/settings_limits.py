@@ -18,3 +18,22 @@ class LimitSettings(BaseModel):
             "Service authentication, which must be on, and need app roles; function keys open nothing then.",
         ),
     ] = "off"
+    daily_segments: Annotated[
+        int,
+        Field(
+            alias="SMS_DAILY_SEGMENTS",
+            ge=0,
+            le=1_000_000_000,
+            description="How many segments may be sent in a day (UTC), by all callers together. Single texts over it "
+            "are refused, campaigns wait for the next day. 0: no cap.",
+        ),
+    ] = 0
+    daily_segments_by_caller: Annotated[
+        int,
+        Field(
+            alias="SMS_DAILY_SEGMENTS_BY_CALLER",
+            ge=0,
+            le=1_000_000_000,
+            description="The same for each caller: each function key, or each person and app that signs in. 0: no cap.",
+        ),
+    ] = 0

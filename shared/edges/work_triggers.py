@@ -78,7 +78,8 @@ async def roll_up(services: Services) -> None:
 
 
 async def clear(services: Services) -> None:
-    """Delete what broken uploads of campaigns left."""
+    """Delete what broken uploads of campaigns left, and what was counted for the caps of days that are over."""
+    await _do("daily caps", services.daily_caps.clear())
     count = await _do("broken uploads", services.broken_uploads.clear())
     if count:
         _LOG.info("Rows of %s campaigns were deleted whose upload had broken off.", count)

@@ -11,6 +11,7 @@
     ├── PreconditionFailed        412  an If-Match that no longer matches
     ├── PayloadTooLarge           413
     ├── UnsupportedMediaType      415
+    ├── DailyCapReached           429  so many segments are not left for today
     ├── StorageUnavailable        503  tables or queues do not answer
     ├── CarrierRefused            502  ACS says no, and would again
     ├── CarrierThrottled          429  ACS says: too fast
@@ -129,6 +130,14 @@ class UnsupportedMediaType(SmsError):
 
     code = "UnsupportedMediaType"
     http_status = 415
+
+
+class DailyCapReached(SmsError):
+    """The daily cap has no room for this; `retry_after_s` is the time until midnight UTC."""
+
+    code = "DailyCapReached"
+    http_status = 429
+    permanent = False
 
 
 class StorageUnavailable(SmsError):

@@ -113,8 +113,8 @@ _TABLE = (
     ReasonInfo(
         Reason.DAILY_CAP,
         ReasonKind.POLICY,
-        "The recipient has had as many texts today as the settings allow.",
-        "Send again tomorrow, or raise the cap if that is in the recipient's interest.",
+        "As many segments have been sent today as the settings allow, in all or by this caller.",
+        "It goes by itself after midnight UTC, unless its latest time is before that; raise the cap if need be.",
     ),
     ReasonInfo(
         Reason.CANCELED,

@@ -7,16 +7,18 @@ table is exactly the open work: a timer wakes what is due, also what a worker th
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
 from shared.ports.clock import Clock
 from shared.ports.tables import Entity, EntityChanged, EntityExists, Range, Table, Value, scan
+from shared.rules.holds import NOTHING, Hold
 from shared.rules.ids import MessageKey, Send, to_ms
 from shared.rules.segments import count_segments
-from shared.rules.states import History, Step
+from shared.rules.states import WAITING, History, Step
+from shared.services.daily_caps import Holder
 from shared.services.messages import Direction, Message
 
 LEASE = timedelta(seconds=60)
@@ -31,7 +33,9 @@ class Batch:
 
     `due_ms`: not before; `not_before_ms`: likewise, after the carrier took nothing; `not_after_ms`: not later;
     `go_ms`: when the sender's pace has room for it (reserved); `wake_ms`: when the timer looks at it again;
-    `lease_ms`: until when a worker is at it; `round`: how often the carrier took nothing.
+    `lease_ms`: until when a worker is at it; `round`: how often the carrier took nothing. `caller`: who asked for it;
+    `hold`: what it has of the daily cap; `used`: segments of its texts that have gone, or may have; `left`: of those
+    that wait, None before the first was tried.
     """
 
     send: Send
@@ -48,6 +52,10 @@ class Batch:
     wake_ms: int = 0
     lease_ms: int = 0
     round: int = 0
+    caller: str = ""
+    hold: Hold = NOTHING
+    used: int = 0
+    left: int | None = None
     etag: str = ""
 
     @property
@@ -75,6 +83,26 @@ class Batch:
     def next_ms(self) -> int:
         """Return when there is something to do: when the texts may go, or when it is too late for them."""
         return min(self.ready_ms, self.not_after_ms + 1) if self.not_after_ms else self.ready_ms
+
+    @property
+    def holder(self) -> Holder:
+        """Return who this is to the daily caps."""
+        return Holder(self.row, self.caller)
+
+    @property
+    def needed(self) -> int:
+        """Return how many segments may still go."""
+        whole = count_segments(self.text).segments * len(self.recipients)
+        return whole if self.left is None else self.left
+
+    def counted(self, messages: Sequence[Message]) -> Batch:
+        """Return the batch with its hold counted anew, by what its messages are now; what is not needed goes back."""
+        used = sum(one.segments for one in messages if one.may_have_gone)
+        left = sum(one.segments for one in messages if one.state in WAITING)
+        if not self.hold.turn:
+            return replace(self, used=used, left=left)
+        rest = max(0, self.hold.segments - (used - self.used))
+        return replace(self, hold=replace(self.hold, segments=rest).without(rest - left), used=used, left=left)
 
     def draft(self, recipient: str, step: Step) -> Message:
         """Return the message to one recipient, as it is stored first."""
@@ -162,6 +190,10 @@ def _to_entity(batch: Batch) -> Entity:
         "wakeMs": batch.wake_ms,
         "leaseMs": batch.lease_ms,
         "round": batch.round,
+        "caller": batch.caller,
+        "hold": batch.hold.to_json(),
+        "used": batch.used,
+        "left": -1 if batch.left is None else batch.left,
     }
     return Entity(batch.partition, batch.row, values, batch.etag)
 
@@ -183,5 +215,10 @@ def _from_entity(entity: Entity) -> Batch:
         wake_ms=int(values["wakeMs"]),
         lease_ms=int(values["leaseMs"]),
         round=int(values["round"]),
+        # Rows of an earlier version have none of these.
+        caller=str(values.get("caller", "")),
+        hold=Hold.from_json(str(values.get("hold", ""))),
+        used=int(values.get("used", 0)),
+        left=left if (left := int(values.get("left", -1))) >= 0 else None,
         etag=entity.etag,
     )

@@ -13,6 +13,7 @@ from shared.services.campaign_progress import CampaignProgress
 from shared.services.campaign_recipients import CampaignRecipients
 from shared.services.campaigns import Campaigns
 from shared.services.conversations import Conversations
+from shared.services.daily_caps import DailyCaps
 from shared.services.deliveries import Deliveries
 from shared.services.delivery_drops import DeliveryDrops
 from shared.services.delivery_reports import DeliveryReports
@@ -50,6 +51,7 @@ class Services:
     delivery_reports: DeliveryReports
     kept_events: KeptEvents
     campaigns: Campaigns
+    daily_caps: DailyCaps
     broken_uploads: BrokenUploads
     campaign_plans: CampaignPlans
     campaign_progress: CampaignProgress

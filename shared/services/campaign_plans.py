@@ -12,8 +12,10 @@ from typing import TypeVar
 from shared.ports.clock import Clock
 from shared.rules.campaign_ends import Crowd, campaign_end_ms
 from shared.rules.countries import AllowedCountries, ByCountry
+from shared.rules.daily_loads import HeldUp, Load, held_up
 from shared.rules.errors import InvalidRequest, SmsError
 from shared.rules.forecasting import SegmentForecast, forecast_segments
+from shared.rules.holds import day_of
 from shared.rules.ids import digest, recipient_key, to_ms
 from shared.rules.pacing import campaign_duration_ms
 from shared.rules.phone_numbers import country_of
@@ -22,6 +24,7 @@ from shared.rules.quiet_hours import DayHours, places_of
 from shared.rules.segments import count_segments
 from shared.services.campaign_rows import Prepared, PreparedRecipient, Row, RowError, check_rows, sort_out
 from shared.services.campaigns import Campaign, Campaigns, Status, chunked
+from shared.services.daily_caps import DailyCaps
 from shared.services.idempotency import Answered, Idempotency
 from shared.services.opt_outs import OptOuts
 from shared.services.releases import Releases
@@ -50,6 +53,7 @@ class CampaignRequest:
     quiet: bool = True
     delivery_report: bool = True
     fingerprint: str = ""
+    caller: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What would come of a campaign if it were started now; durations in ms."""
+    """What would come of a campaign if it were started now; times in ms.
+
+    `held_ms`: when the daily cap would hold it up first; None: it would not.
+    """
 
     recipients: int
     duplicates: int
@@ -76,6 +83,7 @@ class Forecast:
     errors: Sequence[RowError]
     starts_ms: int
     ends_ms: int
+    held_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,7 @@ class CampaignPlans:
         opt_outs: OptOuts,
         releases: Releases,
         idempotency: Idempotency,
+        caps: DailyCaps,
         clock: Clock,
         policy: Policy,
     ) -> None:
@@ -104,6 +113,7 @@ class CampaignPlans:
         self._opt_outs = opt_outs
         self._releases = releases
         self._idempotency = idempotency
+        self._caps = caps
         self._clock = clock
         self._policy = policy
 
@@ -122,18 +132,28 @@ class CampaignPlans:
                 campaign_end_ms, crowds, starts_ms, self._policy.hours, request.sender.rate
             )
         texts = Counter(one.text for one in to_text)
+        segments = forecast_segments(request.text, texts.items())
+        held = await self._held(request, segments.segments, len(to_text), starts_ms)
         return Forecast(
             recipients=len(to_text),
             duplicates=len(prepared.duplicates),
             opted_out=len(left),
             not_allowed=not_allowed,
             quiet=sum(one.units for one in crowds if one.opens_ms(starts_ms, self._policy.hours) > starts_ms),
-            segments=forecast_segments(request.text, texts.items()),
+            segments=segments,
             cost=cost(self._policy.prices, await _segments_by_country(to_text)),
             errors=prepared.errors,
             starts_ms=starts_ms,
-            ends_ms=ends_ms,
+            ends_ms=max(ends_ms, held.ends_ms) if held else ends_ms,
+            held_ms=held.at_ms if held else None,
         )
+
+    async def _held(self, request: CampaignRequest, segments: int, texts: int, starts_ms: int) -> HeldUp | None:
+        room = await self._caps.room(request.caller)
+        if room is None:
+            return None
+        today = room.today if day_of(starts_ms) == self._caps.today else room.daily
+        return held_up(Load(segments, texts, request.sender.rate), starts_ms, today, room.daily)
 
     async def start(self, request: CampaignRequest, key: str) -> Campaign:
         """Store the campaign and set it going; a repeat with the same key returns the first one.
@@ -189,6 +209,7 @@ class CampaignPlans:
             recipients=len(prepared.recipients),
             duplicates=len(prepared.duplicates),
             errors=len(prepared.errors),
+            caller=request.caller,
         )
         return _Plan(campaign, chunks, prepared.errors)
 

@@ -30,12 +30,16 @@ _CURSOR = re.compile(r"([0-9]{1,6})\.([0-9]{1,6})")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a campaign is. `gone`: recipients with a row of their own; `ends_ms`: when the last will leave, about."""
+    """How far a campaign is. `gone`: recipients with a row of their own; `ends_ms`: when the last will leave, about.
+
+    `held_until_ms`: until when the daily cap holds it up; None if it does not.
+    """
 
     campaign: Campaign
     counts: Mapping[str, int]
     gone: int
     ends_ms: int | None
+    held_until_ms: int | None
     errors: Sequence[RowError]
 
 
@@ -77,7 +81,12 @@ class CampaignProgress:
             counts[self._waiting_state(campaign)] += waiting
         problems = await self._campaigns.problems(campaign_id) if campaign.errors else []
         return Progress(
-            campaign, counts, gone, self._ends_ms(campaign, chunks) if waiting else None, problems[:_MOST_PROBLEMS]
+            campaign=campaign,
+            counts=counts,
+            gone=gone,
+            ends_ms=self._ends_ms(campaign, chunks) if waiting else None,
+            held_until_ms=self._held_until_ms(campaign, chunks),
+            errors=problems[:_MOST_PROBLEMS],
         )
 
     async def recipients(
@@ -136,12 +145,17 @@ class CampaignProgress:
     def _waiting_state(self, campaign: Campaign) -> str:
         return campaign.waiting_state(to_ms(self._clock.now())).value
 
+    def _held_until_ms(self, campaign: Campaign, chunks: Sequence[Chunk]) -> int | None:
+        now_ms = to_ms(self._clock.now())
+        held = [chunk.full_until_ms for chunk in chunks if chunk.is_held(now_ms)]
+        return max(held, default=None) if campaign.status is Status.RUNNING else None
+
     def _ends_ms(self, campaign: Campaign, chunks: Sequence[Chunk]) -> int | None:
         sender = self._senders.find(campaign.sender)
         if campaign.status is not Status.RUNNING or sender is None:
             return None
         now_ms = to_ms(self._clock.now())
-        begins_ms = ends_ms = max(now_ms, campaign.send_at_ms)
+        begins_ms = ends_ms = max(now_ms, campaign.send_at_ms, self._held_until_ms(campaign, chunks) or 0)
         waits_ms = {chunk: 0 if chunk.is_active(now_ms) else chunk.wake_ms for chunk in chunks if not chunk.closed}
         # Those that wait the longest first: whatever they wait for, all of them have to go after it.
         units = 0

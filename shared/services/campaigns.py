@@ -17,10 +17,12 @@ from enum import StrEnum
 from shared.ports.clock import Clock
 from shared.ports.tables import Entity, EntityChanged, EntityExists, Range, Table, Value, Write, scan
 from shared.rules.errors import NotFound, StorageUnavailable
+from shared.rules.holds import NOTHING, Hold
 from shared.rules.ids import Send, block_id, newest_first, to_ms
 from shared.rules.pacing import Rate, group_size
 from shared.rules.states import State
 from shared.services.campaign_rows import PreparedRecipient, RowError
+from shared.services.daily_caps import Holder
 
 LEASE = timedelta(seconds=60)
 CHUNKS_PER_BLOCK = 10
@@ -36,17 +38,21 @@ _TRANSACTION_CHARACTERS = 1_000_000
 
 
 class Status(StrEnum):
-    """Where a campaign is: running (or waiting for its time), paused, canceled, or done."""
+    """Where a campaign is: running (or waiting for its time), paused, canceled, or done.
+
+    `held` is shown and never stored: it runs, and waits for another day since the daily cap has no room.
+    """
 
     RUNNING = "running"
     PAUSED = "paused"
     CANCELED = "canceled"
     DONE = "done"
+    HELD = "held"
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """One campaign. Times in ms, 0 is none; `quiet` tells whether quiet hours are kept."""
+    """One campaign. Times in ms, 0 is none; `quiet` tells whether quiet hours are kept, `caller` who started it."""
 
     id: str
     name: str
@@ -63,6 +69,7 @@ class Campaign:
     recipients: int
     duplicates: int
     errors: int
+    caller: str = ""
     etag: str = ""
 
     def send_of(self, chunk: int) -> Send:
@@ -83,7 +90,9 @@ class Chunk:
     `position`: how many recipients have been done; `group`: how many are being handed over, since `first_sent_ms`;
     `partial`: some of the next group have been done already, and have rows; `not_before_ms`: until when ACS asks for a
     pause; `wake_ms`: when the timer looks at it; 0 is when its turn comes; `canceled`: the places of recipients that
-    were canceled one by one before their group was claimed; `revision`: how often workers have written it.
+    were canceled one by one before their group was claimed; `revision`: how often workers have written it. `hold`:
+    what it has of the daily cap, besides `claimed`, the segments of the group; `full_until_ms`: until when the cap has
+    no room.
     """
 
     campaign: str
@@ -100,12 +109,28 @@ class Chunk:
     closed: bool = False
     canceled: tuple[int, ...] = ()
     revision: int = 0
+    hold: Hold = NOTHING
+    claimed: int = 0
+    full_until_ms: int = 0
     etag: str = ""
+
+    def holder(self, caller: str) -> Holder:
+        """Return who this is to the daily caps."""
+        return Holder(f"{self.campaign}.{self.number:05d}", caller)
+
+    @property
+    def is_settling(self) -> bool:
+        """Tell whether a worker has it, or has died and left something to be settled: texts, or a part of the cap."""
+        return bool(self.group or self.lease_ms or self.hold.segments or self.hold.back)
 
     def is_active(self, now_ms: int) -> bool:
         """Tell whether a worker or the queue has it; one that waits for long, for the morning say, is not active."""
         until_ms = max(self.wake_ms, self.lease_ms)
         return not self.closed and now_ms < until_ms <= now_ms + _ACTIVE_MS
+
+    def is_held(self, now_ms: int) -> bool:
+        """Tell whether it waits for another day, since the daily cap has no room."""
+        return not self.closed and self.full_until_ms > now_ms
 
     def may_start(self, now_ms: int) -> bool:
         """Tell whether neither a worker nor the queue has it, and it waits for nothing else."""
@@ -350,6 +375,7 @@ def _campaign_entity(campaign: Campaign) -> Entity:
         "recipients": campaign.recipients,
         "duplicates": campaign.duplicates,
         "errors": campaign.errors,
+        "caller": campaign.caller,
     }
     return Entity(campaign.id, CAMPAIGN, values, campaign.etag)
 
@@ -372,6 +398,7 @@ def _campaign_from(entity: Entity) -> Campaign:
         recipients=int(values["recipients"]),
         duplicates=int(values["duplicates"]),
         errors=int(values["errors"]),
+        caller=str(values.get("caller", "")),
         etag=entity.etag,
     )
 
@@ -390,6 +417,9 @@ def _chunk_entity(chunk: Chunk) -> Entity:
         "closed": chunk.closed,
         "canceled": json.dumps(chunk.canceled),
         "revision": chunk.revision,
+        "hold": chunk.hold.to_json(),
+        "claimed": chunk.claimed,
+        "fullUntilMs": chunk.full_until_ms,
     }
     return Entity(chunk.campaign, _chunk_row(chunk.number), values, chunk.etag)
 
@@ -409,8 +439,11 @@ def _chunk_from(entity: Entity) -> Chunk:
         lease_ms=int(values["leaseMs"]),
         round=int(values["round"]),
         closed=bool(values["closed"]),
-        # Rows of an earlier version have neither.
+        # Rows of an earlier version have none of these.
         canceled=tuple(json.loads(str(values.get("canceled", "[]")))),
         revision=int(values.get("revision", 0)),
+        hold=Hold.from_json(str(values.get("hold", ""))),
+        claimed=int(values.get("claimed", 0)),
+        full_until_ms=int(values.get("fullUntilMs", 0)),
         etag=entity.etag,
     )

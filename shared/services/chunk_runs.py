@@ -17,20 +17,21 @@ from dataclasses import dataclass, replace
 from shared.ports.clock import Clock
 from shared.ports.queue import Queue
 from shared.rules.countries import ByCountry
-from shared.rules.errors import CarrierThrottled, SmsError
+from shared.rules.errors import CarrierThrottled, DailyCapReached, SmsError
 from shared.rules.ids import from_ms, to_ms
 from shared.rules.pacing import CAMPAIGN_AHEAD_MS
 from shared.rules.quiet_hours import DayHours, next_allowed
 from shared.rules.reasons import Reason
 from shared.rules.states import State, Step
 from shared.services.activity import Activity, ActivityLog
+from shared.services.allowance import Allowance
 from shared.services.campaign_recipients import draft_of
 from shared.services.campaign_rows import PreparedRecipient
 from shared.services.campaigns import LEASE, Campaign, Campaigns, Chunk, Status
+from shared.services.chunk_holds import ChunkHolds, freed, gone_of, segments_of
 from shared.services.departure import REQUESTS_AT_ONCE, Claim, Departed, Departure, Overtaken, Settlement, refused
 from shared.services.fence import UNREAD
 from shared.services.messages import Message, Messages
-from shared.services.pacer import Pacer
 
 # For how long a worker waits for its moment before it gives the chunk back to the queue.
 _PATIENCE_MS = 10_000
@@ -46,10 +47,19 @@ _SHIFT_MS = 45_000
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The next recipients of a chunk: how many places they take, and who of them is to be sent, by place."""
+    """The next recipients of a chunk: how many places they take, and who of them is to be sent, by place.
+
+    `gone`: the segments of those who went, or may have, under the chunk's claim.
+    """
 
     size: int
     left: Mapping[int, PreparedRecipient]
+    gone: int = 0
+
+    @property
+    def segments(self) -> int:
+        """Return the segments of those who are to be sent."""
+        return segments_of(self.left.values())
 
     def only(self, places: Iterable[int]) -> _Group:
         """Return these places alone."""
@@ -69,7 +79,7 @@ class ChunkRuns:
         campaigns: Campaigns,
         messages: Messages,
         activity: ActivityLog,
-        pacer: Pacer,
+        allowance: Allowance,
         departure: Departure,
         queue: Queue,
         hours: ByCountry[DayHours],
@@ -78,7 +88,8 @@ class ChunkRuns:
         self._campaigns = campaigns
         self._messages = messages
         self._activity = activity
-        self._pacer = pacer
+        self._pacer, self._caps = allowance.pacer, allowance.caps
+        self._holds = ChunkHolds(campaigns, allowance.caps)
         self._departure = departure
         self._queue = queue
         self._hours = hours
@@ -102,6 +113,7 @@ class ChunkRuns:
             return False
         shift_ends_ms = self._now_ms() + _SHIFT_MS
         addressees = await self._campaigns.addressees(campaign_id, number)
+        chunk = await self._holds.settled(campaign, chunk)
         while chunk and not chunk.closed and chunk.lease_ms:
             if self._now_ms() > shift_ends_ms:
                 await self._rest_until(chunk, self._now_ms())
@@ -109,7 +121,12 @@ class ChunkRuns:
             chunk = await self._step(campaign, chunk, addressees)
             if chunk and not chunk.closed and chunk.lease_ms:
                 campaign = await self._campaigns.get(campaign_id)
-        return bool(chunk and (chunk.closed or chunk.wake_ms > self._now_ms() + _SOON_MS + _OVERDUE_MS))
+        return bool(chunk and (chunk.closed or self._waits_for_long(chunk)))
+
+    def _waits_for_long(self, chunk: Chunk) -> bool:
+        # For the daily cap the others wait as well: none of them gets the place.
+        now_ms = self._now_ms()
+        return chunk.full_until_ms <= now_ms and chunk.wake_ms > now_ms + _SOON_MS + _OVERDUE_MS
 
     async def _step(self, campaign: Campaign, chunk: Chunk, addressees: Sequence[PreparedRecipient]) -> Chunk | None:
         if chunk.group:
@@ -118,22 +135,33 @@ class ChunkRuns:
             claimed = addressees[chunk.position : chunk.position + chunk.group]
             group = await self._left(campaign, replace(chunk, partial=True), claimed)
             return await self._at_its_moment(campaign, chunk, group, again=True)
+        if chunk.position >= chunk.total:
+            return await self._holds.close(campaign, chunk)
         if campaign.status in (Status.CANCELED, Status.DONE):
             return await self._end(campaign, chunk, addressees, State.CANCELED, Reason.CANCELED)
         if campaign.not_after_ms and self._now_ms() > campaign.not_after_ms:
             return await self._end(campaign, chunk, addressees, State.EXPIRED, Reason.EXPIRED)
         if campaign.status is Status.PAUSED:
-            return await self._campaigns.keep(replace(chunk, lease_ms=0, wake_ms=0))
-        following = _next_group(addressees[chunk.position :], self._pacer.group_size(campaign.sender))
-        begin_ms = max(self._allowed_ms(campaign, following[0]), chunk.not_before_ms)
+            released = await self._holds.released(campaign, chunk)
+            return await self._campaigns.keep(replace(released, lease_ms=0, wake_ms=0)) if released else None
+        begin_ms = max(self._allowed_ms(campaign, addressees[chunk.position]), chunk.not_before_ms)
         if begin_ms > self._now_ms():
             return await self._rest(campaign, chunk, begin_ms)
+        return await self._next(campaign, chunk, addressees[chunk.position :])
+
+    async def _next(self, campaign: Campaign, chunk: Chunk, rest: Sequence[PreparedRecipient]) -> Chunk | None:
+        following = _next_group(rest, self._pacer.group_size(campaign.sender))
+        try:
+            chunk, following = await self._holds.covered(campaign, chunk, following, rest)
+        except DailyCapReached as error:
+            full_ms = self._now_ms() + (error.retry_after_s or 0) * 1000
+            return await self._rest(campaign, replace(chunk, full_until_ms=full_ms), full_ms)
         group = await self._left(campaign, chunk, following)
         return await self._at_its_moment(campaign, chunk, group, again=False)
 
     async def _at_its_moment(self, campaign: Campaign, chunk: Chunk, group: _Group, *, again: bool) -> Chunk | None:
         if not group.left:
-            return await self._go_on(replace(chunk, group=group.size))
+            return await self._go_on(campaign, replace(chunk, group=group.size), group.gone)
         room = await self._pacer.reserve_for_campaign(campaign.sender, len(group.left))
         wait_ms = max(0, room.at_ms - self._now_ms())
         if wait_ms > _PATIENCE_MS:
@@ -152,24 +180,23 @@ class ChunkRuns:
     async def _claim_and_send(self, campaign: Campaign, chunk: Chunk, group: _Group, go_ms: int) -> Chunk | None:
         now_ms = self._now_ms()
         lease_ms = now_ms + int(LEASE.total_seconds() * 1000)
-        claimed = await self._campaigns.keep(
-            replace(chunk, group=group.size, first_sent_ms=now_ms, lease_ms=lease_ms, wake_ms=lease_ms)
-        )
+        taken = replace(self._holds.claimed(chunk, group.segments), group=group.size, first_sent_ms=now_ms)
+        claimed = await self._campaigns.keep(replace(taken, lease_ms=lease_ms, wake_ms=lease_ms))
         if claimed is None:
             return None
         if set(claimed.canceled) != set(chunk.canceled):
             group = await self._without_canceled(campaign, claimed, group)
         claims = [Claim(_draft(campaign, claimed, one), retaken=False) for one in group.left.values()]
-        return await self._send(campaign, claimed, claims, go_ms)
+        return await self._send(campaign, claimed, claims, go_ms, 0)
 
     async def _repeat(self, campaign: Campaign, chunk: Chunk, group: _Group, go_ms: int) -> Chunk | None:
         lost = [Claim(_draft(campaign, chunk, one), retaken=True) for one in group.left.values()]
         if not self._may_text(campaign, group):
             # The first try may never have reached the carrier: then a repeat would be the first, and too late.
             interrupted = Step(State.UNKNOWN, self._now_ms(), Reason.INTERRUPTED)
-            await self._record(campaign, [Settlement(claim.message, interrupted) for claim in lost])
-            return await self._go_on(chunk)
-        return await self._send(campaign, chunk, lost, go_ms)
+            ended = await self._record(campaign, [Settlement(claim.message, interrupted) for claim in lost])
+            return await self._go_on(campaign, chunk, group.gone + gone_of(ended))
+        return await self._send(campaign, chunk, lost, go_ms, group.gone)
 
     async def _left(self, campaign: Campaign, chunk: Chunk, group: Sequence[PreparedRecipient]) -> _Group:
         """Return who of a group is still to be sent; before its moment is reserved, since this may take a while."""
@@ -192,23 +219,29 @@ class ChunkRuns:
         recorded = await asyncio.gather(*(self._messages.get(key) for key in keys.values()))
         # Whoever recorded these may have died before they were counted.
         await self._trace(campaign, [message for message in recorded if message])
-        return group.without([place for place, message in zip(keys, recorded, strict=True) if message])
+        left = group.without([place for place, message in zip(keys, recorded, strict=True) if message])
+        of_claim = [one for one in recorded if one and one.first_sent_ms == chunk.first_sent_ms]
+        return replace(left, gone=gone_of(of_claim))
 
-    async def _send(self, campaign: Campaign, chunk: Chunk, claims: Sequence[Claim], go_ms: int) -> Chunk | None:
-        last_ms = self._last_ms(campaign)
+    async def _send(
+        self, campaign: Campaign, chunk: Chunk, claims: Sequence[Claim], go_ms: int, gone: int
+    ) -> Chunk | None:
+        last_ms = self._last_ms(campaign, chunk)
         departed = await self._departure.go(campaign.send_of(chunk.number), claims, UNREAD, go_ms, last_ms)
         settlements = [*departed.settlements, *refused(departed, self._now_ms())]
-        await self._record(campaign, settlements)
+        gone += gone_of(await self._record(campaign, settlements))
         if departed.error and departed.not_taken:
-            return await self._wait(campaign, chunk, departed, departed.error)
-        return await self._go_on(chunk)
+            return await self._wait(campaign, chunk, departed, departed.error, gone)
+        return await self._go_on(campaign, chunk, gone)
 
-    async def _wait(self, campaign: Campaign, chunk: Chunk, departed: Departed, error: SmsError) -> Chunk | None:
+    async def _wait(
+        self, campaign: Campaign, chunk: Chunk, departed: Departed, error: SmsError, gone: int
+    ) -> Chunk | None:
         # What has not gone is claimed anew, so that its repeat window begins anew; what may have gone is repeated.
         again = chunk
         if not any(claim.retaken for claim in departed.not_taken):
             partial = chunk.partial or bool(departed.settlements or departed.refused)
-            again = replace(chunk, group=0, first_sent_ms=0, partial=partial)
+            again = replace(freed(chunk, gone), group=0, first_sent_ms=0, partial=partial)
         if isinstance(error, Overtaken):
             return again
         wait_s = error.retry_after_s if error.retry_after_s is not None else _pause_s(chunk)
@@ -217,15 +250,16 @@ class ChunkRuns:
         until_ms = self._now_ms() + wait_s * 1000
         return await self._rest(campaign, replace(again, round=chunk.round + 1, not_before_ms=until_ms), until_ms)
 
-    async def _record(self, campaign: Campaign, settlements: Sequence[Settlement]) -> None:
+    async def _record(self, campaign: Campaign, settlements: Sequence[Settlement]) -> Sequence[Message]:
         messages = [settlement.settled for settlement in settlements]
         if not messages:
-            return
+            return ()
         stored = await self._messages.put_all_new(messages)
         if not stored:
             merged = await asyncio.gather(*(self._put_or_merge(settlement) for settlement in settlements))
             messages = list(merged)
         await self._trace(campaign, messages)
+        return messages
 
     async def _trace(self, campaign: Campaign, messages: Sequence[Message]) -> None:
         await self._activity.record([Activity.of(message) for message in messages])
@@ -239,14 +273,13 @@ class ChunkRuns:
         carrier_message_id = settlement.carrier_message_id
         return await self._messages.settle(stored, settlement.step, carrier_message_id, settlement.trace)
 
-    async def _go_on(self, chunk: Chunk) -> Chunk | None:
+    async def _go_on(self, campaign: Campaign, chunk: Chunk, gone: int) -> Chunk | None:
         done = chunk.position + chunk.group
-        closed = done >= chunk.total
         forward = replace(
-            chunk, position=done, group=0, partial=False, first_sent_ms=0, not_before_ms=0, round=0, closed=closed
+            freed(chunk, gone), position=done, group=0, partial=False, first_sent_ms=0, not_before_ms=0, round=0
         )
         # The next claim writes the row anyway; a worker that dies before it finds the group recorded.
-        return await self._campaigns.keep(forward) if closed else forward
+        return await self._holds.close(campaign, forward) if done >= chunk.total else forward
 
     async def _end(
         self, campaign: Campaign, chunk: Chunk, addressees: Sequence[PreparedRecipient], state: State, reason: Reason
@@ -254,13 +287,16 @@ class ChunkRuns:
         rest = await self._left(campaign, chunk, addressees[chunk.position :])
         end = Step(state, self._now_ms(), reason)
         await self._record(campaign, [Settlement(_draft(campaign, chunk, one), end) for one in rest.left.values()])
-        return await self._campaigns.keep(replace(chunk, position=chunk.total, group=0, closed=True))
+        released = await self._holds.released(campaign, replace(chunk, position=chunk.total, group=0))
+        return await self._campaigns.keep(replace(released, closed=True)) if released else None
 
     async def _rest(self, campaign: Campaign, chunk: Chunk, until_ms: int) -> Chunk | None:
         # What expires before is not left waiting for longer than that; what may have gone does not expire.
         if campaign.not_after_ms and not chunk.group:
             until_ms = min(until_ms, campaign.not_after_ms + 1)
-        return await self._rest_until(chunk, until_ms)
+        is_long = until_ms - self._now_ms() > _SOON_MS
+        resting = await self._holds.released(campaign, chunk) if is_long else chunk
+        return await self._rest_until(resting, until_ms) if resting else None
 
     async def _rest_until(self, chunk: Chunk, until_ms: int) -> Chunk | None:
         soon = until_ms - self._now_ms() <= _SOON_MS
@@ -279,10 +315,11 @@ class ChunkRuns:
         first = next(iter(group.left.values()))
         return not expired and self._allowed_ms(campaign, first) <= self._now_ms()
 
-    def _last_ms(self, campaign: Campaign) -> int:
+    def _last_ms(self, campaign: Campaign, chunk: Chunk) -> int:
         """Return until when those who may be texted now may still be; 0 is for ever."""
         closing_ms = self._now_ms() + _CLOSING_MS if campaign.quiet else 0
-        return min(filter(None, (campaign.not_after_ms, closing_ms)), default=0)
+        counted_ms = self._caps.last_ms(chunk.hold)
+        return min(filter(None, (campaign.not_after_ms, closing_ms, counted_ms)), default=0)
 
     def _allowed_ms(self, campaign: Campaign, addressee: PreparedRecipient) -> int:
         """Return when this one may be texted: now, or later; all recipients of a chunk are in the same places."""

@@ -19,10 +19,10 @@ from shared.rules.errors import CarrierRefused, CarrierSilent, CarrierThrottled,
 from shared.rules.ids import Send, from_ms, to_ms
 from shared.rules.reasons import Reason
 from shared.rules.states import State, Step
+from shared.services.allowance import Allowance
 from shared.services.batches import LEASE
 from shared.services.fence import Fence, Fences
 from shared.services.messages import UNTRACED, Message, Trace
-from shared.services.pacer import Pacer
 
 # For how long the halves of a refused request may take: well below a worker's lease.
 _APART_MS = 30_000
@@ -107,11 +107,17 @@ class Departure:
     """The way from a claimed message to what the carrier said of it. It stores nothing."""
 
     def __init__(
-        self, *, carrier: Carrier, fences: Fences, pacer: Pacer, clock: Clock, repeat_window: timedelta
+        self,
+        *,
+        carrier: Carrier,
+        fences: Fences,
+        allowance: Allowance,
+        clock: Clock,
+        repeat_window: timedelta,
     ) -> None:
         self._carrier = carrier
         self._fences = fences
-        self._pacer = pacer
+        self._pacer, self._caps = allowance.pacer, allowance.caps
         self._clock = clock
         self._repeat_window = repeat_window
 
@@ -160,6 +166,8 @@ class Departure:
         # Past the lease another worker may have sent it, though this one never was interrupted, only slow.
         window = self._repeat_window if claim.retaken else max(self._repeat_window, LEASE)
         too_old = claim.message.first_sent_ms + window // timedelta(milliseconds=1) < now_ms
+        # What a repeat sends after midnight would be counted on no day.
+        too_old |= claim.retaken and self._caps.is_over(claim.message.first_sent_ms)
         if too_old or (blocked and claim.retaken):
             return Step(State.UNKNOWN, now_ms, Reason.INTERRUPTED)
         return Step(State.SUPPRESSED, now_ms, Reason.OPTED_OUT) if blocked else None

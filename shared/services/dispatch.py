@@ -18,17 +18,18 @@ from dataclasses import dataclass, replace
 
 from shared.ports.clock import Clock
 from shared.ports.queue import Queue
-from shared.rules.errors import CarrierRefused, CarrierThrottled, SmsError
+from shared.rules.errors import CarrierRefused, CarrierThrottled, DailyCapReached, SmsError
+from shared.rules.holds import Hold
 from shared.rules.ids import to_ms
 from shared.rules.pacing import LATENESS_MS
 from shared.rules.reasons import Reason
 from shared.rules.states import WAITING, State, Step
 from shared.services.activity import Activity, ActivityLog
+from shared.services.allowance import Allowance
 from shared.services.batches import Batch, Batches
 from shared.services.departure import Claim, Departed, Departure, Overtaken, Settlement, reason_of, refused
 from shared.services.fence import OPEN, Fence, Fences
 from shared.services.messages import Message, Messages
-from shared.services.pacer import Pacer
 
 # For how long a worker waits for its moment; what goes later waits in the queue, and comes out this much before.
 _AHEAD_MS = 2_000
@@ -65,7 +66,7 @@ class Dispatch:
         batches: Batches,
         fences: Fences,
         departure: Departure,
-        pacer: Pacer,
+        allowance: Allowance,
         queue: Queue,
         clock: Clock,
     ) -> None:
@@ -74,14 +75,17 @@ class Dispatch:
         self._batches = batches
         self._fences = fences
         self._departure = departure
-        self._pacer = pacer
+        self._pacer, self._caps = allowance.pacer, allowance.caps
         self._queue = queue
         self._clock = clock
 
-    async def run(self, batch: Batch) -> tuple[Message, ...]:
+    async def run(self, batch: Batch, *, asked: bool = False) -> tuple[Message, ...]:
         """Do a batch that is leased to this worker, as far as it can be done now; return its messages.
 
+        `asked`: a caller waits for the answer, and is told if the daily cap has no room, instead of the texts waiting.
+
         Raises:
+            DailyCapReached: a caller waits, and nothing of the batch has been stored; it is forgotten.
             CarrierRefused: ACS refused it for good, and none of its messages has gone.
             StorageUnavailable: what became of it could not be read or recorded; it will be taken up again.
         """
@@ -92,6 +96,10 @@ class Dispatch:
         await self._clock.sleep(max(0, batch.begin_ms - now_ms) / 1000)
         if batch.not_after_ms and self._now_ms() > batch.not_after_ms:
             return await self._expire(batch)
+        try:
+            batch = await self._covered(batch)
+        except DailyCapReached as error:
+            return await self._hold_up(batch, error, asked=asked)
         claimed = await self._claim(batch)
         if claimed.open and batch.go_ms + LATENESS_MS < self._now_ms():
             batch = replace(batch, go_ms=await self._pacer.reserve(batch.sender, len(claimed.open)))
@@ -117,7 +125,9 @@ class Dispatch:
         drafts = [batch.draft(recipient, expired) for recipient in batch.recipients]
         messages = tuple(await asyncio.gather(*(self._expire_one(draft) for draft in drafts)))
         await self._activity.record([Activity.of(message) for message in messages])
-        await self._batches.close(batch)
+        # What a worker that died had asked of the daily cap is found by asking for nothing.
+        batch = replace(batch, hold=await self._caps.take(batch.holder, await self._settled(batch), 0, 0))
+        await self._close(batch, messages)
         return messages
 
     async def _expire_one(self, draft: Message) -> Message:
@@ -127,10 +137,45 @@ class Dispatch:
         # An earlier worker may have handed it over; it is not repeated any more.
         return await self._messages.settle(message, Step(State.UNKNOWN, self._now_ms(), Reason.INTERRUPTED))
 
+    async def _covered(self, batch: Batch) -> Batch:
+        """Return the batch with all that may still go counted for today's cap."""
+        hold = await self._settled(batch)
+        lacking = batch.needed - hold.on(self._caps.today)
+        if lacking > 0:
+            hold = await self._caps.take(batch.holder, hold, lacking, lacking)
+        return replace(batch, hold=hold)
+
+    async def _settled(self, batch: Batch) -> Hold:
+        return await self._caps.give_back(batch.holder, batch.hold)
+
+    async def _hold_up(self, batch: Batch, error: DailyCapReached, *, asked: bool) -> tuple[Message, ...]:
+        first = [batch.draft(one, Step(State.QUEUED, self._now_ms(), Reason.DAILY_CAP)) for one in batch.recipients]
+        if asked and not any(await asyncio.gather(*(self._messages.get(draft.key) for draft in first))):
+            await self._batches.close(batch)
+            raise error
+        messages = await asyncio.gather(*(self._hold_up_one(draft) for draft in first))
+        await self._activity.record([Activity.of(message) for message in messages])
+        if any(one.state in WAITING or one.state is State.SENDING for one in messages):
+            until_ms = self._now_ms() + (error.retry_after_s or 0) * 1000
+            again = replace(batch, round=batch.round + 1, go_ms=0, not_before_ms=until_ms)
+            await self._put_back(again, again.next_ms)
+        else:
+            await self._close(batch, messages)
+        return tuple(messages)
+
+    async def _hold_up_one(self, draft: Message) -> Message:
+        message, is_new = await self._messages.put_new(draft)
+        if is_new or message.state not in WAITING:
+            return message
+        step = replace(draft.history.current, round=message.history.current.round + 1)
+        return await self._messages.settle(message, step)
+
     async def _put_back(self, batch: Batch, until_ms: int) -> None:
         soon = until_ms - self._now_ms() <= _SOON_MS
         wake_ms = until_ms + _OVERDUE_MS if soon else until_ms - _OVERDUE_MS
         kept = await self._batches.keep(replace(batch, wake_ms=wake_ms, lease_ms=0))
+        if kept:
+            await self._settled(kept)
         if kept and soon:
             await self._enqueue(kept, until_ms)
 
@@ -165,7 +210,7 @@ class Dispatch:
         settled = await self._record(settlements, claimed.traces)
         messages = tuple(settled.get(claim.message.key.row, claim.message) for claim in claimed.claims)
         if departed.error and departed.not_taken:
-            await self._wait(batch, departed.error)
+            await self._wait(batch.counted(messages), departed.error)
         else:
             await self._close_or_leave(batch, messages)
         if isinstance(departed.error, CarrierRefused) and all(one.state is State.FAILED for one in messages):
@@ -182,7 +227,8 @@ class Dispatch:
             expired = Step(State.EXPIRED, self._now_ms(), Reason.EXPIRED)
             interrupted = Step(State.UNKNOWN, self._now_ms(), Reason.INTERRUPTED)
             return Departed([Settlement(one.message, interrupted if one.retaken else expired) for one in claims])
-        return await self._departure.go(batch.send, claims, fence, batch.go_ms, batch.not_after_ms)
+        last_ms = min(filter(None, (batch.not_after_ms, self._caps.last_ms(batch.hold))), default=0)
+        return await self._departure.go(batch.send, claims, fence, batch.go_ms, last_ms)
 
     def _not_taken(self, departed: Departed) -> Sequence[Settlement]:
         now_ms, why = self._now_ms(), reason_of(departed.error) if departed.error else ""
@@ -197,7 +243,17 @@ class Dispatch:
     async def _close_or_leave(self, batch: Batch, messages: Sequence[Message]) -> None:
         # Another worker may be at some of them; then the timer comes back to see.
         if all(one.state not in WAITING and one.state is not State.SENDING for one in messages):
-            await self._batches.close(batch)
+            await self._close(batch, messages)
+
+    async def _close(self, batch: Batch, messages: Sequence[Message]) -> None:
+        counted: Batch | None = batch.counted(messages)
+        if counted and counted.hold.back:
+            # Written first: another worker may have taken the batch over, and then it is for that one to give back.
+            counted = await self._batches.keep(counted)
+            if counted:
+                await self._settled(counted)
+        if counted:
+            await self._batches.close(counted)
 
     async def _wait(self, batch: Batch, error: SmsError) -> None:
         wait_s = error.retry_after_s if error.retry_after_s is not None else _pause_s(batch)

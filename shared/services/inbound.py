@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from shared.ports.clock import Clock
 from shared.ports.relay import Relay
-from shared.rules.errors import CarrierRefused
+from shared.rules.errors import CarrierRefused, DailyCapReached
 from shared.rules.ids import MessageKey, to_ms
 from shared.rules.keywords import KeywordKind, classify
 from shared.rules.segments import count_segments
@@ -158,8 +158,8 @@ class Inbound:
         )
         try:
             await self._sending.send(reply, key=key)
-        except CarrierRefused:
-            _LOG.warning("The carrier refused the answer to a keyword; the opt-out itself is recorded.")
+        except (CarrierRefused, DailyCapReached) as error:
+            _LOG.warning("The answer to a keyword was not sent (%s); the opt-out itself is recorded.", error.code)
 
     def _is_late(self, message: Message) -> bool:
         return to_ms(self._clock.now() - _REPLY_WITHIN) > message.key.at_ms

@@ -12,6 +12,8 @@ from shared.rules.ids import MessageKey, conversation_id, newest_first
 from shared.rules.reasons import Reason
 from shared.rules.states import WAITING, History, State, Step
 
+_AT_CARRIER = frozenset({State.SENT, State.DELIVERED, State.UNKNOWN})
+_NOT_TAKEN = frozenset({Reason.CARRIER_REFUSED, Reason.RECIPIENT_REFUSED, Reason.RECIPIENT_UNAVAILABLE})
 _WENT = frozenset({State.SENDING, State.SENT, State.DELIVERED, State.FAILED, State.UNKNOWN})
 
 
@@ -69,6 +71,14 @@ class Message:
     def conversation(self) -> str:
         """Return the id of the conversation that the message belongs to."""
         return conversation_id(self.sender, self.recipient)
+
+    @property
+    def may_have_gone(self) -> bool:
+        """Tell whether the carrier took the message, or may have: then it counts for the daily cap."""
+        return self.state is State.SENDING or any(
+            step.state in _AT_CARRIER or (step.state is State.FAILED and step.reason not in _NOT_TAKEN)
+            for step in self.history.steps
+        )
 
     def in_conversation(self) -> Message:
         """Return the copy of a campaign's message that is kept in its conversation."""

@@ -14,6 +14,7 @@ from shared.rules.ids import to_ms
 from shared.services.batches import Batches
 from shared.services.campaigns import Campaign, Campaigns, Chunk, Status
 from shared.services.chunk_runs import ChunkRuns
+from shared.services.daily_caps import DailyCaps
 from shared.services.dispatch import Dispatch
 from shared.services.senders import Senders
 
@@ -35,6 +36,7 @@ class Releases:
         campaigns: Campaigns,
         chunk_runs: ChunkRuns,
         senders: Senders,
+        caps: DailyCaps,
         clock: Clock,
     ) -> None:
         self._batches = batches
@@ -42,6 +44,7 @@ class Releases:
         self._campaigns = campaigns
         self._chunk_runs = chunk_runs
         self._senders = senders
+        self._caps = caps
         self._clock = clock
 
     async def run(self) -> None:
@@ -63,7 +66,11 @@ class Releases:
             return
         if campaign.status is Status.PAUSED:
             # What a worker that died was handing over is settled all the same: its window for repeats ends.
-            waiting = [chunk for chunk in waiting if chunk.group]
+            waiting = [chunk for chunk in waiting if chunk.is_settling]
+        elif await self._is_full(campaign, waiting):
+            # No chunk would find room before midnight.
+            now_ms = to_ms(self._clock.now())
+            waiting = [chunk for chunk in waiting if chunk.is_settling and not chunk.is_held(now_ms)]
         for chunk in self._next(campaign, waiting):
             await self._chunk_runs.enqueue(chunk, campaign.send_at_ms if campaign.status is Status.RUNNING else 0)
 
@@ -81,12 +88,23 @@ class Releases:
         else:
             await self.feed(campaign)
 
+    async def _is_full(self, campaign: Campaign, waiting: Sequence[Chunk]) -> bool:
+        now_ms = to_ms(self._clock.now())
+        if campaign.status is not Status.RUNNING or not any(one.is_held(now_ms) for one in waiting):
+            return False
+        # The cap may have been raised, or much been given back.
+        return not await self._caps.have_room_again(campaign.caller)
+
     def _next(self, campaign: Campaign, waiting: Sequence[Chunk]) -> Sequence[Chunk]:
         now_ms = to_ms(self._clock.now())
         room = self._at_once(campaign) - sum(chunk.is_active(now_ms) for chunk in waiting)
         # What waits for the morning need not wait to be canceled.
         canceled = campaign.status is Status.CANCELED
-        ready = [one for one in waiting if one.may_start(now_ms) or (canceled and not one.is_active(now_ms))]
+        ready = [
+            one
+            for one in waiting
+            if one.may_start(now_ms) or ((canceled or one.is_held(now_ms)) and not one.is_active(now_ms))
+        ]
         return ready[: max(0, room)]
 
     def _at_once(self, campaign: Campaign) -> int:

@@ -11,7 +11,7 @@ from uuid import uuid4
 from pydantic import TypeAdapter
 
 from shared.ports.clock import Clock
-from shared.rules.errors import CarrierRefused, Conflict, InvalidRequest, NotFound, SmsError
+from shared.rules.errors import CarrierRefused, Conflict, DailyCapReached, InvalidRequest, NotFound, SmsError
 from shared.rules.ids import MessageKey, Send, send_id, to_ms
 from shared.rules.reasons import Reason
 from shared.rules.segments import count_segments
@@ -31,6 +31,7 @@ REJECTED = "rejected"
 class Text:
     """What is to be sent, to whom and when (ms; 0 is now, and as late as it takes within the app's limit).
 
+    `caller`: who asks for it, none for what the app sends by itself.
     `confirms_opt_out`: the one text that a person who opted out still gets.
     """
 
@@ -38,6 +39,7 @@ class Text:
     recipients: tuple[Recipient, ...]
     text: str
     tag: str = ""
+    caller: str = ""
     delivery_report: bool = True
     confirms_opt_out: bool = False
     send_at_ms: int = 0
@@ -95,6 +97,7 @@ class Sending:
         Raises:
             InvalidRequest: it would be too late before it could go.
             Conflict: the key belongs to another request, or the first request is still running.
+            DailyCapReached: there is no room for all of it today, and nothing of it was accepted.
             CarrierRefused: ACS refused it for good; mend what the error names, then repeat with the same key.
             StorageUnavailable: what became of it could not be recorded; repeat with the same key.
         """
@@ -142,8 +145,8 @@ class Sending:
             if not _numbers(text):
                 return ()
             batch = await self._batches.open(self._batch(text, send))
-            return await (self._dispatch.run(batch) if batch else self._as_they_are(text, send))
-        except (CarrierRefused, InvalidRequest):
+            return await (self._dispatch.run(batch, asked=True) if batch else self._as_they_are(text, send))
+        except (CarrierRefused, DailyCapReached, InvalidRequest):
             await self._idempotency.release(running)
             raise
         except SmsError:
@@ -163,6 +166,7 @@ class Sending:
             recipients=_numbers(text),
             text=text.text,
             tag=text.tag,
+            caller=text.caller,
             delivery_report=text.delivery_report,
             confirms_opt_out=text.confirms_opt_out,
             due_ms=due_ms,

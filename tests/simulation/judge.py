@@ -19,7 +19,9 @@ from zoneinfo import ZoneInfo
 from shared.edges.carrier_memory import SentText
 from shared.ports.carrier import SendRequest
 from shared.ports.tables import Entity
+from shared.rules.holds import day_of
 from shared.rules.ids import MessageKey, Send, block_id, digest, recipient_key, to_ms
+from shared.rules.segments import count_segments
 from shared.rules.states import ENDS, WAITING, History, State, Step
 from shared.services.campaigns import CHUNKS_PER_BLOCK
 from tests.simulation.loop import VirtualLoop
@@ -61,6 +63,7 @@ class Judge:
         spread_s: by how much the clocks of its workers differ at most.
         plans: what callers wanted, by the token in the text.
         accepted: what the carrier took, by token and recipient; `wires`: by the id on the wire.
+        gone: the segments that the carrier took, by the day (UTC) on which their worker let them go.
         open: the rows of messages that are not at their end.
         trace: a sum of every request and its time, the same for the same world.
     """
@@ -75,7 +78,9 @@ class Judge:
     accepted: set[tuple[str, str]] = field(default_factory=set)
     open: set[str] = field(default_factory=set)
     trace: int = 0
+    gone: Counter[int] = field(default_factory=Counter)
     wires: set[str] = field(default_factory=set)
+    _left_on: dict[str, int] = field(default_factory=dict)
     _standing: dict[str, dict[str, tuple[int, bool]]] = field(default_factory=dict)
     _blocked_since: dict[tuple[str, str], float] = field(default_factory=dict)
     _windows: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
@@ -95,6 +100,8 @@ class Judge:
         self.trace = crc32(seen.encode(), self.trace)
         self._check_slowing(request, worker_now)
         self._check_pace(request)
+        for addressee in request.addressees:
+            self._left_on.setdefault(addressee.repeatability_id, day_of(to_ms(worker_now)))
         plan = self.plans.get(token_of(request.text), Plan())
         if plan.not_after_ms and to_ms(worker_now) > plan.not_after_ms:
             late_s = (to_ms(worker_now) - plan.not_after_ms) / 1000
@@ -149,6 +156,16 @@ class Judge:
             raise Broken("I2: a message was accepted twice")
         self.accepted.add(logical)
         self.wires.add(text.repeatability_id)
+        self._check_counted(text)
+
+    def _check_counted(self, text: SentText) -> None:
+        day = self._left_on[text.repeatability_id]
+        self.gone[day] += count_segments(text.text).segments
+        counter = self.store.find("DailyUse", f"{day:06d}", "all")
+        counted = int(counter.values["segments"]) if counter else 0
+        self.checks["Texts counted for the daily cap"] += 1
+        if counted < self.gone[day]:
+            raise Broken(f"Cap: {self.gone[day]} segments went on a day, and {counted} are counted")
 
     def blocks(self, recipient: str, sender: str) -> bool:
         """Tell whether by what is stored this sender may not text that person."""

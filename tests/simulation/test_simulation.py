@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ import pytest
 
 from shared.edges.carrier_memory import MemoryCarrier
 from shared.ports.carrier import SendRequest, SendResult
+from shared.rules.holds import Hold
 from shared.rules.pacing import Rate
 from shared.rules.states import History
 from shared.services import chunk_runs
 from shared.services.activity import Activity, ActivityLog
 from shared.services.batches import Batch, Batches
 from shared.services.broken_uploads import BrokenUploads
+from shared.services.daily_caps import DailyCaps
 from shared.services.dispatch import Dispatch
 from shared.services.fence import Fence, Fences
 from shared.services.opt_outs import OptOuts
@@ -142,6 +145,22 @@ def test_an_upload_that_is_not_cleared_is_found(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(BrokenUploads, "clear", nothing)
     monkeypatch.setattr(callers, "_TRIES", 1)
     _expect("I7", range(1, 20))
+
+
+def test_a_text_that_the_daily_cap_does_not_count_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def grant(self: DailyCaps, holder: object, hold: object, wanted: int, *_: object) -> int:
+        return wanted
+
+    monkeypatch.setattr(DailyCaps, "_change", grant)
+    _expect("Cap", range(1, 6))
+
+
+def test_a_part_of_the_daily_cap_that_is_not_given_back_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def keep(self: DailyCaps, holder: object, hold: Hold) -> Hold:
+        return replace(hold, back=0)
+
+    monkeypatch.setattr(DailyCaps, "give_back", keep)
+    _expect("Cap", range(5_009, 5_010))
 
 
 def test_a_report_that_is_not_counted_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

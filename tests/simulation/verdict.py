@@ -11,6 +11,7 @@ from shared.rules.delivery_codes import Outcome, parse_outcome
 from shared.rules.keywords import KeywordKind, classify
 from shared.rules.states import History, State
 from shared.services.analytics import Interval
+from shared.services.messages import from_entity
 from tests.simulation.callers import Promises
 from tests.simulation.judge import Broken, is_at_end
 from tests.simulation.people import Said
@@ -35,6 +36,7 @@ def check_end(world: World, promises: Promises) -> None:
     _check_reports(world)
     _check_standings(world)
     _check_totals(world)
+    _check_counted(world)
 
 
 def open_work(world: World) -> Counter[str]:
@@ -54,6 +56,21 @@ def _check_nothing_open(world: World) -> None:
     if found:
         raise Broken(f"I7: still open at the end: {dict(found)}")
     world.judge.checks["I7 messages at an end"] += world.judge.counts["messages"]
+
+
+def _check_counted(world: World) -> None:
+    """What did not go was given back for the daily cap: exactly, if no worker can have died before a midnight."""
+    counted = {
+        int(row.partition): int(row.values["segments"])
+        for row in world.tables.table("DailyUse").all()
+        if row.row == "all" and row.values["segments"]
+    }
+    if len(counted) != 1:
+        return
+    gone = sum(one.segments for row in outbound(world) if (one := from_entity(row)).may_have_gone)
+    world.judge.checks["Segments counted for the daily cap"] += gone
+    if sum(counted.values()) != gone:
+        raise Broken(f"Cap: {gone} segments went, and {counted} are counted")
 
 
 def _check_promises(world: World, promises: Promises) -> None:

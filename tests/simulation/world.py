@@ -244,6 +244,10 @@ def _raise(task: asyncio.Task[Any]) -> None:
         raise error
 
 
+# Counted all the same: a cap that is reached would let the world wait for days.
+_NEVER_REACHED = 10**6
+
+
 def _settings(scope: str) -> Settings:
     return Settings.from_environment(
         {
@@ -254,6 +258,7 @@ def _settings(scope: str) -> Settings:
                 [{"sender": name, "type": _TYPES[name], "perMinute": limit} for name, limit in LIMITS.items()]
             ),
             "SMS_OPT_OUT_SCOPE": scope,
+            "SMS_DAILY_SEGMENTS": str(_NEVER_REACHED),
             "SMS_OPT_OUT_REPLY": people.STOP_REPLY,
             "SMS_OPT_IN_REPLY": people.START_REPLY,
             "SMS_HELP_REPLY": people.HELP_REPLY,

@@ -101,7 +101,7 @@ async def _a_little_of_everything(tables: NotedTables, relay: MemoryRelay) -> No
     clock, carrier = ManualClock(), MemoryCarrier()
     webhook = MemoryWebhook(lambda _: Receipt(503, 60))
     ports = Ports(tables, carrier, relay, clock, MemoryQueues(clock), webhook)
-    services = build(Settings.from_environment(reference.LEAST), ports)
+    services = build(Settings.from_environment({**reference.LEAST, "SMS_DAILY_SEGMENTS": "1000"}), ports)
     await services.rollups.roll()
     await services.sending.send(_hello(services))
     later = to_ms(clock.now() + timedelta(days=1))
