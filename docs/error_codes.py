@@ -17,7 +17,7 @@ from shared.rules.reasons import Reason
 _SHARED = Path(__file__).resolve().parent.parent / "shared"
 
 # A trigger raises these, or they are dealt with inside: no HTTP endpoint answers with them.
-_NOT_OVER_HTTP = frozenset({"RelayUnavailable", "CarrierSilent", "InvalidQueueMessage"})
+NOT_OVER_HTTP = frozenset({"RelayUnavailable", "CarrierSilent", "InvalidQueueMessage", "Overtaken"})
 
 _IN_WORDS: Mapping[str, str] = {
     "CampaignNotFound": "There is no campaign with this id.",
@@ -52,6 +52,39 @@ _IN_WORDS: Mapping[str, str] = {
     "UnsupportedApiVersionValue": "The `api-version` is not known.",
 }
 
+# What a caller does about it, where the words above do not say so after a colon, and the status does not say enough.
+_TO_DO: Mapping[str, str] = {
+    "CarrierRefused": "Mend what the message names: the sender, the credentials or the endpoint. Then send again.",
+    "CarrierThrottled": "Wait for `Retry-After`, then repeat with the same idempotency key.",
+    "CountryNotAllowed": "Leave the row out, or have the country added to the setting.",
+    "DailyCapReached": "Wait until midnight UTC, or have `SMS_DAILY_SEGMENTS` (or the cap by caller) raised.",
+    "Forbidden": "Have the role assigned that the message names.",
+    "InternalError": "Report it with the request id. A repeat with the same idempotency key does no harm.",
+    "InvalidCsv": "Mend the lines and load the whole file again.",
+    "InvalidRow": "Mend the row and load the whole file again.",
+    "InvalidTimeRange": "Ask for a shorter range, or with `interval=day`.",
+    "MessageHasGone": "Nothing: read the message to see what became of it.",
+    "MissingPlaceholder": "Give every recipient a value for it.",
+    "NotReady": "See the details, which name it; ask again later.",
+    "TextTooLong": "Shorten the text, or the values that fill it.",
+    "TooLong": "Shorten it.",
+    "TooMany": "Split the request.",
+    "Unauthorized": "Sign in, or bring a key: whichever `SMS_SIGN_IN` asks for.",
+    "UnknownField": "Leave it out, or correct its spelling.",
+    "UnknownSender": "Take one of `SMS_SENDERS`, or leave `from` out.",
+    "UnsupportedApiVersionValue": "Leave it out, or take one that the message names.",
+}
+_TO_DO_BY_STATUS: Mapping[str, str] = {
+    "": "Correct the row.",
+    "400": "Correct the request; the same one is refused again.",
+    "404": "Check the id; take it from an answer or a list.",
+    "409": "Read what is there before you try again.",
+    "413": "Send less: split the request.",
+    "415": "Set `Content-Type` to what the message names.",
+    "429": "Wait for `Retry-After`, or a minute, then repeat with the same idempotency key.",
+    "503": "Repeat later, with the same idempotency key.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
@@ -61,6 +94,14 @@ class ErrorCode:
     status: str
     repeat: str
     meaning: str
+
+    @property
+    def row(self) -> tuple[str, str, str, str, str]:
+        """Return the code's row in the table: code, status, repeat, meaning, what to do. KeyError without advice."""
+        meaning, colon, advice = self.meaning.partition(": ")
+        if self.code in _TO_DO or not colon:
+            meaning, advice = self.meaning, _TO_DO.get(self.code) or _TO_DO_BY_STATUS[self.status]
+        return f"`{self.code}`", self.status, self.repeat, meaning.rstrip(".") + ".", advice[0].upper() + advice[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +128,13 @@ def reasons_in_use() -> frozenset[Reason]:
 
 def _of_classes() -> Iterator[ErrorCode]:
     for kind in {one.kind for one in _raised() if one.code is None}:
-        if kind.code not in _NOT_OVER_HTTP:
+        if kind.code not in NOT_OVER_HTTP:
             yield ErrorCode(kind.code, str(kind.http_status), _yes(not kind.permanent), _first_line(kind))
 
 
 def _of_places() -> Iterator[ErrorCode]:
     for one in _raised():
-        if one.code and one.code not in _NOT_OVER_HTTP:
+        if one.code and one.code not in NOT_OVER_HTTP:
             repeat = _yes(one.says_when or not one.kind.permanent)
             yield ErrorCode(one.code, str(one.kind.http_status), repeat, _IN_WORDS[one.code])
 

@@ -132,7 +132,7 @@ def settings_page() -> str:
 
 def error_codes_page() -> str:
     """Return docs/error-codes.md: HTTP errors, reasons of messages, delivery codes."""
-    errors = [(f"`{one.code}`", one.status, one.repeat, one.meaning) for one in error_codes()]
+    errors = [one.row for one in error_codes()]
     return _page(
         "Error codes and reasons",
         """
@@ -148,7 +148,7 @@ def error_codes_page() -> str:
         `error.details[].code`. A code without a status occurs in details, or with a row of a campaign. "Repeat"
         tells whether the same request may succeed later.
         """,
-        _table(("Code", "Status", "Repeat", "What it says"), errors),
+        _table(("Code", "Status", "Repeat", "What it says", "What to do"), errors),
         """
         ## Reasons
 

@@ -17,6 +17,7 @@ from tests.support.pages import FENCE, anchors, pages
 
 PAGES = [pytest.param(page, id=str(page.relative_to(ROOT))) for page in pages()]
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_TEST_LINK = re.compile(r"\[`(test_\w+)`\]\(([^)]+\.py)\)")
 _TEST = re.compile(r"(tests/[\w/]+\.py)(?:::(\w+))?")
 # What the host reads and the app does not.
 _OF_THE_HOST = {"FUNCTIONS_WORKER_RUNTIME"}
@@ -70,6 +71,18 @@ def test_tests_that_are_named_exist(page: Path) -> None:
     for file, name in _TEST.findall(page.read_text("utf-8")):
         assert (ROOT / file).exists(), file
         assert not name or name in _functions(ROOT / file), f"{file}::{name}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_tests_that_are_linked_are_in_their_file(page: Path) -> None:
+    for name, file in _TEST_LINK.findall(page.read_text("utf-8")):
+        assert name in _functions((page.parent / file).resolve()), f"{file}::{name}"
+
+
+def test_every_claim_of_why_has_a_test_or_a_measurement() -> None:
+    rows = re.findall(r"^\| \*\*.*$", (reference.DOCS / "why.md").read_text("utf-8"), re.MULTILINE)
+    assert len(rows) > 20
+    assert [row for row in rows if not _TEST_LINK.search(row) and "(benchmarks.md#" not in row] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
