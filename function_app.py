@@ -50,8 +50,13 @@ from shared.rules.errors import CarrierRefused, Conflict, DailyCapReached, NotRe
 from shared.services.outbox import NOTICES_QUEUE
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
 
+
+async def _admit(caller: str) -> None:
+    await services().request_rates.admit(caller)
+
+
 app = func.FunctionApp()
-http = Api(app, sign_in=SETTINGS.sign_in == "on")
+http = Api(app, sign_in=SETTINGS.sign_in == "on", admit=_admit)
 
 _STORAGE = "AzureWebJobsStorage"
 _SENDS, _CAMPAIGNS, _NOTICES = (
@@ -331,5 +336,5 @@ async def roll_up(timer: func.TimerRequest) -> None:  # noqa: ARG001 - likewise
 
 @app.timer_trigger(arg_name="timer", schedule="0 37 * * * *")
 async def clear_broken_uploads(timer: func.TimerRequest) -> None:  # noqa: ARG001 - likewise
-    """Delete what campaigns left whose upload broke off, and what the daily caps counted on days that are over."""
+    """Delete what campaigns left whose upload broke off, and what was counted for limits whose time is over."""
     await work_triggers.clear(services())

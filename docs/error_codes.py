@@ -69,6 +69,7 @@ _TO_DO: Mapping[str, str] = {
     "TextTooLong": "Shorten the text, or the values that fill it.",
     "TooLong": "Shorten it.",
     "TooMany": "Split the request.",
+    "TooManyRequests": "Wait for `Retry-After`, then repeat; or have `SMS_REQUESTS_PER_MINUTE` raised.",
     "Unauthorized": "Sign in, or bring a key: whichever `SMS_SIGN_IN` asks for.",
     "UnknownField": "Leave it out, or correct its spelling.",
     "UnknownSender": "Take one of `SMS_SENDERS`, or leave `from` out.",

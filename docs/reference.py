@@ -99,8 +99,7 @@ def settings_page() -> str:
 
         ## Quiet hours, countries and prices
 
-        These three are for campaigns. Countries are two capital letters (ISO 3166), `*` is every other one. For
-        example:
+        Countries are two capital letters (ISO 3166), `*` is every other one. For example:
 
         ```
         SMS_QUIET_HOURS={"*": "09:00-20:00", "FR": "10:00-20:00"}
@@ -111,6 +110,8 @@ def settings_page() -> str:
         `SMS_QUIET_HOURS` are the hours in which campaigns may be sent, by the clock of the recipient's place. Where a
         number may be in several time zones, the hour must be allowed in all of them. Single requests, one-time codes
         and answers to keywords are sent at any hour.
+
+        `SMS_COUNTRIES` holds for every text but the app's own answers, `SMS_PRICES` is for forecasts and analytics.
 
         ## What a day can cost
 

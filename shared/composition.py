@@ -54,9 +54,11 @@ from shared.services.opt_outs import OptOuts
 from shared.services.outbox import NOTICES_QUEUE, Outbox
 from shared.services.pacer import Pacer
 from shared.services.pauses import Pauses
+from shared.services.recipient_limits import RecipientLimits
 from shared.services.releases import Releases
+from shared.services.request_rates import RequestRates
 from shared.services.rollups import Rollups
-from shared.services.sending import Sending
+from shared.services.sending import Sending, SendPolicy
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE, Work
 
 if TYPE_CHECKING:
@@ -119,6 +121,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         queue=ports.queues.queue(SENDS_QUEUE),
         clock=clock,
     )
+    limits = RecipientLimits(table("RecipientUse"), clock, settings.recipient_texts_per_hour)
     sending = Sending(
         dispatch=dispatch,
         batches=batches,
@@ -126,7 +129,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         activity=activity,
         idempotency=idempotency,
         clock=clock,
-        send_within=timedelta(minutes=settings.send_within_minutes),
+        policy=SendPolicy(timedelta(minutes=settings.send_within_minutes), settings.countries, limits),
     )
     chunk_runs = ChunkRuns(
         campaigns=campaigns,
@@ -193,6 +196,8 @@ def build(settings: Settings, ports: Ports) -> Services:
         kept_events=kept_events,
         campaigns=campaigns,
         daily_caps=caps,
+        recipient_limits=limits,
+        request_rates=RequestRates(table("RequestRates"), clock, settings.requests_per_minute),
         broken_uploads=BrokenUploads(table("Campaigns"), clock),
         campaign_plans=plans,
         campaign_progress=CampaignProgress(

@@ -89,6 +89,8 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     AZURE_CLIENT_ID: identityClientId
     ACS_ENDPOINT: communicationEndpoint
     SMS_SIGN_IN: empty(signInClientId) ? 'off' : 'on'
+    SMS_REQUESTS_PER_MINUTE: sms.?SMS_REQUESTS_PER_MINUTE ?? ''
+    SMS_RECIPIENT_TEXTS_PER_HOUR: sms.?SMS_RECIPIENT_TEXTS_PER_HOUR ?? ''
     SMS_DAILY_SEGMENTS: string(dailySegments)
     SMS_DAILY_SEGMENTS_BY_CALLER: sms.?SMS_DAILY_SEGMENTS_BY_CALLER ?? ''
     SMS_DEFAULT_SENDER: sms.SMS_DEFAULT_SENDER

@@ -5,6 +5,8 @@ type SmsSettings = {
   SMS_SENDERS: string
   SMS_DEFAULT_REGION: string?
   SMS_DAILY_SEGMENTS_BY_CALLER: string?
+  SMS_REQUESTS_PER_MINUTE: string?
+  SMS_RECIPIENT_TEXTS_PER_HOUR: string?
   SMS_OPT_OUT_SCOPE: ('sender' | 'all')?
   SMS_OPT_OUT_REPLY: string?
   SMS_OPT_IN_REPLY: string?

@@ -17,6 +17,7 @@ from shared.rules.errors import (
     PayloadTooLarge,
     SmsError,
     StorageUnavailable,
+    TooManyRequests,
     Unauthorized,
     UnsupportedMediaType,
 )
@@ -71,7 +72,7 @@ class Endpoint:
     @property
     def errors(self) -> tuple[type[SmsError], ...]:
         """Return every error that it may answer with, by status."""
-        guarded = (Unauthorized, Forbidden) if self.role is not Role.ANYONE else ()
+        guarded = (Unauthorized, Forbidden, TooManyRequests) if self.role is not Role.ANYONE else ()
         named = (NotFound,) if "{" in self.route else ()
         written = (PayloadTooLarge, UnsupportedMediaType) if self.body else ()
         stored = (StorageUnavailable,) if self.answers else ()

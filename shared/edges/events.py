@@ -129,7 +129,7 @@ def _storable(value: object) -> object:
 def _parsed(data: str) -> object:
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

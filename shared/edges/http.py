@@ -60,14 +60,19 @@ class Reply:
 
 Handler = Callable[[Call[B, Q]], Awaitable[BaseModel | Reply]]
 Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
+Admit = Callable[[str], Awaitable[None]]
 
 
 class Api:
-    """The HTTP endpoints of a FunctionApp; with `sign_in`, callers bring tokens instead of function keys."""
+    """The HTTP endpoints of a FunctionApp; with `sign_in`, callers bring tokens instead of function keys.
 
-    def __init__(self, app: func.FunctionApp, *, sign_in: bool = False) -> None:
+    `admit` is asked before each call of a caller, and raises what it is to be answered with if it may not be made.
+    """
+
+    def __init__(self, app: func.FunctionApp, *, sign_in: bool = False, admit: Admit | None = None) -> None:
         self._app = app
         self.sign_in = sign_in
+        self._admit = admit or _everyone
         self.endpoints: list[Endpoint] = []
 
     def get(
@@ -198,7 +203,7 @@ class Api:
 
     def _add(self, endpoint: Endpoint, handler: Handler[B, Q]) -> Function:
         async def function(req: func.HttpRequest) -> func.HttpResponse:
-            return await _serve(endpoint, handler, req, self.sign_in)
+            return await self._serve(endpoint, handler, req)
 
         function.__name__ = endpoint.name
         function.__doc__ = endpoint.summary
@@ -208,6 +213,27 @@ class Api:
         level = func.AuthLevel.ANONYMOUS if is_open else func.AuthLevel.FUNCTION
         routed = self._app.route(endpoint.route, methods=[endpoint.method], auth_level=level)
         return cast("Function", self._app.function_name(endpoint.name)(routed(function)))
+
+    async def _serve(self, endpoint: Endpoint, handler: Handler[B, Q], req: func.HttpRequest) -> func.HttpResponse:
+        started = time.monotonic()
+        request_id = str(uuid4())
+        try:
+            caller = admit(endpoint.role, req.headers, req.params, sign_in=self.sign_in)
+            if caller:
+                await self._admit(caller)
+            answer = await handler(_call(endpoint, req, caller))
+            response = _render(endpoint, answer)
+        except SmsError as error:
+            response = error_response(error)
+        except Exception as error:  # noqa: BLE001 - the last boundary: nothing of a defect may reach the caller
+            _LOG.error("A defect in %s: %s at %s", endpoint.name, type(error).__name__, place_of(error))
+            response = error_response(InternalError(f"Something went wrong here. Give support the id {request_id}."))
+        response.headers["x-ms-request-id"] = request_id
+        if "x-ms-client-request-id" in req.headers:
+            response.headers["x-ms-client-request-id"] = req.headers["x-ms-client-request-id"]
+        elapsed_ms = round((time.monotonic() - started) * 1000)
+        _LOG.info("%s %s in %s ms, request %s", endpoint.name, response.status_code, elapsed_ms, request_id)
+        return response
 
 
 def _endpoint(handler: Handler[B, Q], method: str, route: str, status: int, **about: object) -> Endpoint:
@@ -224,24 +250,8 @@ def tagged(call: Call[B, Q], text: str) -> Reply:
     return Reply(text, headers=headers)
 
 
-async def _serve(endpoint: Endpoint, handler: Handler[B, Q], req: func.HttpRequest, sign_in: bool) -> func.HttpResponse:
-    started = time.monotonic()
-    request_id = str(uuid4())
-    try:
-        caller = admit(endpoint.role, req.headers, req.params, sign_in=sign_in)
-        answer = await handler(_call(endpoint, req, caller))
-        response = _render(endpoint, answer)
-    except SmsError as error:
-        response = error_response(error)
-    except Exception as error:  # noqa: BLE001 - the last boundary: nothing of a defect may reach the caller
-        _LOG.error("A defect in %s: %s at %s", endpoint.name, type(error).__name__, place_of(error))
-        response = error_response(InternalError(f"Something went wrong here. Give support the id {request_id}."))
-    response.headers["x-ms-request-id"] = request_id
-    if "x-ms-client-request-id" in req.headers:
-        response.headers["x-ms-client-request-id"] = req.headers["x-ms-client-request-id"]
-    elapsed_ms = round((time.monotonic() - started) * 1000)
-    _LOG.info("%s %s in %s ms, request %s", endpoint.name, response.status_code, elapsed_ms, request_id)
-    return response
+async def _everyone(_caller: str) -> None:
+    """Admit whoever calls."""
 
 
 def _call(endpoint: Endpoint, req: func.HttpRequest, caller: str) -> Call[B, Q]:

@@ -344,7 +344,7 @@ class Settings(LimitSettings):
         Field(
             alias="SMS_COUNTRIES",
             validate_default=True,
-            description="Countries (two letters, separated by commas) to which campaigns may be sent. Empty: all.",
+            description="Countries (two letters, separated by commas) to which texts may be sent. Empty: all.",
         ),
     ] = ""  # type: ignore[assignment]  # likewise
     prices: Annotated[

@@ -18,6 +18,26 @@ class LimitSettings(BaseModel):
             "Service authentication, which must be on, and need app roles; function keys open nothing then.",
         ),
     ] = "off"
+    requests_per_minute: Annotated[
+        int,
+        Field(
+            alias="SMS_REQUESTS_PER_MINUTE",
+            ge=0,
+            le=1_000_000,
+            description="How many requests a minute each caller may make, with bursts of ten seconds' worth. "
+            "0: no limit.",
+        ),
+    ] = 0
+    recipient_texts_per_hour: Annotated[
+        int,
+        Field(
+            alias="SMS_RECIPIENT_TEXTS_PER_HOUR",
+            ge=0,
+            le=100,
+            description="How many texts one recipient may get within an hour from single requests, one-time codes "
+            "included. Campaigns and the app's own answers do not count. 0: no limit.",
+        ),
+    ] = 0
     daily_segments: Annotated[
         int,
         Field(

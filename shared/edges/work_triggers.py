@@ -78,8 +78,9 @@ async def roll_up(services: Services) -> None:
 
 
 async def clear(services: Services) -> None:
-    """Delete what broken uploads of campaigns left, and what was counted for the caps of days that are over."""
+    """Delete what broken uploads of campaigns left, and what was counted for limits whose time is over."""
     await _do("daily caps", services.daily_caps.clear())
+    await _do("recipient limits", services.recipient_limits.clear())
     count = await _do("broken uploads", services.broken_uploads.clear())
     if count:
         _LOG.info("Rows of %s campaigns were deleted whose upload had broken off.", count)

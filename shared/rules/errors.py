@@ -11,6 +11,7 @@
     ├── PreconditionFailed        412  an If-Match that no longer matches
     ├── PayloadTooLarge           413
     ├── UnsupportedMediaType      415
+    ├── TooManyRequests           429  the caller calls too often
     ├── DailyCapReached           429  so many segments are not left for today
     ├── StorageUnavailable        503  tables or queues do not answer
     ├── CarrierRefused            502  ACS says no, and would again
@@ -130,6 +131,14 @@ class UnsupportedMediaType(SmsError):
 
     code = "UnsupportedMediaType"
     http_status = 415
+
+
+class TooManyRequests(SmsError):
+    """The caller makes more requests than it may; `retry_after_s` says when to repeat."""
+
+    code = "TooManyRequests"
+    http_status = 429
+    permanent = False
 
 
 class DailyCapReached(SmsError):

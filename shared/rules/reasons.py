@@ -36,6 +36,7 @@ class Reason(StrEnum):
     COUNTRY_NOT_ALLOWED = "countryNotAllowed"
     QUIET_HOURS = "quietHours"
     DAILY_CAP = "dailyCap"
+    RECIPIENT_LIMIT = "recipientLimit"
     CANCELED = "canceled"
     EXPIRED = "expired"
 
@@ -115,6 +116,12 @@ _TABLE = (
         ReasonKind.POLICY,
         "As many segments have been sent today as the settings allow, in all or by this caller.",
         "It goes by itself after midnight UTC, unless its latest time is before that; raise the cap if need be.",
+    ),
+    ReasonInfo(
+        Reason.RECIPIENT_LIMIT,
+        ReasonKind.POLICY,
+        "The recipient has had as many texts within an hour as the settings allow.",
+        "Send again an hour later, or raise the limit if that is in the recipient's interest.",
     ),
     ReasonInfo(
         Reason.CANCELED,

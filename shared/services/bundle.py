@@ -25,7 +25,9 @@ from shared.services.kept_events import KeptEvents
 from shared.services.messages import Messages
 from shared.services.missing_reports import MissingReports
 from shared.services.opt_out_lists import OptOutLists
+from shared.services.recipient_limits import RecipientLimits
 from shared.services.releases import Releases
+from shared.services.request_rates import RequestRates
 from shared.services.rollups import Rollups
 from shared.services.senders import Senders
 from shared.services.sending import Sending
@@ -52,6 +54,8 @@ class Services:
     kept_events: KeptEvents
     campaigns: Campaigns
     daily_caps: DailyCaps
+    recipient_limits: RecipientLimits
+    request_rates: RequestRates
     broken_uploads: BrokenUploads
     campaign_plans: CampaignPlans
     campaign_progress: CampaignProgress

@@ -153,6 +153,7 @@ class Inbound:
             (Recipient(message.recipient),),
             text,
             tag=KEYWORD_REPLY,
+            is_answer=True,
             confirms_opt_out=kind is KeywordKind.OPT_OUT,
             not_after_ms=message.key.at_ms + _REPLY_WITHIN // timedelta(milliseconds=1),
         )

@@ -7,14 +7,24 @@ from dataclasses import dataclass
 
 from shared.rules.errors import InvalidPhoneNumber
 from shared.rules.phone_numbers import normalize
+from shared.rules.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One recipient: the number in E.164, or what was written when it is not a number (`problem` says why)."""
+    """One recipient: the number in E.164, or what was written when it is not a number (`problem` says why).
+
+    `refused`: why it is not to be texted all the same; None if it may be.
+    """
 
     number: str
     problem: InvalidPhoneNumber | None = None
+    refused: Reason | None = None
+
+    @property
+    def rejected(self) -> Reason | None:
+        """Return why nothing is accepted for it; None if something may be."""
+        return Reason.INVALID_NUMBER if self.problem else self.refused
 
 
 def recipients_of(written: Sequence[str], region: str | None) -> tuple[Recipient, ...]:

@@ -11,8 +11,10 @@ from uuid import uuid4
 from pydantic import TypeAdapter
 
 from shared.ports.clock import Clock
+from shared.rules.countries import AllowedCountries
 from shared.rules.errors import CarrierRefused, Conflict, DailyCapReached, InvalidRequest, NotFound, SmsError
 from shared.rules.ids import MessageKey, Send, send_id, to_ms
+from shared.rules.phone_numbers import country_of
 from shared.rules.reasons import Reason
 from shared.rules.segments import count_segments
 from shared.rules.states import State
@@ -21,6 +23,7 @@ from shared.services.batches import Batch, Batches
 from shared.services.dispatch import Dispatch
 from shared.services.idempotency import Answered, Idempotency, Running
 from shared.services.messages import Message, Messages
+from shared.services.recipient_limits import RecipientLimits
 from shared.services.recipients import Recipient
 from shared.services.senders import Sender
 
@@ -32,7 +35,8 @@ class Text:
     """What is to be sent, to whom and when (ms; 0 is now, and as late as it takes within the app's limit).
 
     `caller`: who asks for it, none for what the app sends by itself.
-    `confirms_opt_out`: the one text that a person who opted out still gets.
+    `confirms_opt_out`: the one text that a person who opted out still gets. `is_answer`: the app itself answers a text
+    that came in, and what holds for callers does not hold for it.
     """
 
     sender: Sender
@@ -44,6 +48,7 @@ class Text:
     confirms_opt_out: bool = False
     send_at_ms: int = 0
     not_after_ms: int = 0
+    is_answer: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -51,6 +56,20 @@ class Text:
         numbers = [recipient.number for recipient in self.recipients]
         options = [self.delivery_report, self.send_at_ms, self.not_after_ms]
         return json.dumps([self.sender.name, self.text, self.tag, *options, numbers])
+
+
+@dataclass(frozen=True, slots=True)
+class SendPolicy:
+    """What the settings say of texts: for how long one is tried, to which countries, how many to one recipient."""
+
+    send_within: timedelta
+    countries: AllowedCountries
+    limits: RecipientLimits
+
+    @property
+    def send_within_ms(self) -> int:
+        """Return for how many ms a text is tried that says nothing of it."""
+        return self.send_within // timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +98,7 @@ class Sending:
         activity: ActivityLog,
         idempotency: Idempotency,
         clock: Clock,
-        send_within: timedelta,
+        policy: SendPolicy,
     ) -> None:
         self._dispatch = dispatch
         self._batches = batches
@@ -87,7 +106,7 @@ class Sending:
         self._activity = activity
         self._idempotency = idempotency
         self._clock = clock
-        self._send_within_ms = int(send_within.total_seconds() * 1000)
+        self._policy = policy
 
     async def send(self, text: Text, key: str | None = None) -> tuple[RecipientAnswer, ...]:
         """Send the text and return one answer per recipient, in the order asked; a repeat gets the first answer.
@@ -105,7 +124,8 @@ class Sending:
         begun = await self._idempotency.begin(key, text.fingerprint)
         if isinstance(begun, Answered):
             return _from_stored(begun.answer, text)
-        messages = await self._run(text, Send(send_id(key), begun.accepted_ms), begun)
+        send = Send(send_id(key), begun.accepted_ms)
+        text, messages = await self._run(text, send, begun)
         answers = _answers(text, messages)
         await self._idempotency.finish(begun, _to_stored(answers))
         return answers
@@ -139,19 +159,31 @@ class Sending:
         await self._activity.merge(Activity.of(message))
         return message
 
-    async def _run(self, text: Text, send: Send, running: Running) -> Sequence[Message]:
+    async def _run(self, text: Text, send: Send, running: Running) -> tuple[Text, Sequence[Message]]:
         try:
             check_times(text.send_at_ms, text.not_after_ms, send.accepted_ms)
+            text = await self._allowed(text, send)
             if not _numbers(text):
-                return ()
+                return text, ()
             batch = await self._batches.open(self._batch(text, send))
-            return await (self._dispatch.run(batch, asked=True) if batch else self._as_they_are(text, send))
+            return text, await (self._dispatch.run(batch, asked=True) if batch else self._as_they_are(text, send))
         except (CarrierRefused, DailyCapReached, InvalidRequest):
+            await self._policy.limits.forget(send, _numbers(text))
             await self._idempotency.release(running)
             raise
         except SmsError:
             await self._idempotency.interrupt(running)
             raise
+
+    async def _allowed(self, text: Text, send: Send) -> Text:
+        """Return the text with those recipients marked who may not have it."""
+        if text.is_answer:
+            return text
+        countries = self._policy.countries
+        abroad = {one for one in _numbers(text) if countries.codes and not countries.allows(country_of(one))}
+        over = await self._policy.limits.over(send, [one for one in _numbers(text) if one not in abroad])
+        refused = dict.fromkeys(over, Reason.RECIPIENT_LIMIT) | dict.fromkeys(abroad, Reason.COUNTRY_NOT_ALLOWED)
+        return replace(text, recipients=tuple(replace(one, refused=refused.get(one.number)) for one in text.recipients))
 
     async def _as_they_are(self, text: Text, send: Send) -> Sequence[Message]:
         keys = [MessageKey.outbound(send, text.sender.name, number) for number in _numbers(text)]
@@ -170,7 +202,7 @@ class Sending:
             delivery_report=text.delivery_report,
             confirms_opt_out=text.confirms_opt_out,
             due_ms=due_ms,
-            not_after_ms=text.not_after_ms or due_ms + self._send_within_ms,
+            not_after_ms=text.not_after_ms or due_ms + self._policy.send_within_ms,
         )
 
 
@@ -196,7 +228,7 @@ def _from_stored(stored: str, text: Text) -> tuple[RecipientAnswer, ...]:
 
 
 def _numbers(text: Text) -> tuple[str, ...]:
-    return tuple(recipient.number for recipient in text.recipients if not recipient.problem)
+    return tuple(recipient.number for recipient in text.recipients if not recipient.rejected)
 
 
 def _answers(text: Text, messages: Sequence[Message]) -> tuple[RecipientAnswer, ...]:
@@ -206,8 +238,8 @@ def _answers(text: Text, messages: Sequence[Message]) -> tuple[RecipientAnswer, 
 
 
 def _answer(recipient: Recipient, message: Message | None, segments: int) -> RecipientAnswer:
-    if recipient.problem:
-        return RecipientAnswer(recipient.number, REJECTED, segments, reason=Reason.INVALID_NUMBER.value)
+    if recipient.rejected:
+        return RecipientAnswer(recipient.number, REJECTED, segments, reason=recipient.rejected.value)
     if message is None:
         return RecipientAnswer(recipient.number, "queued", segments)
     return RecipientAnswer(recipient.number, message.state.value, message.segments, message.id, message.reason or None)

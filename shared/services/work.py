@@ -44,7 +44,7 @@ class Work:
 def _read(body: str, *names: str) -> dict[str, object]:
     try:
         named = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         named = None
     if not isinstance(named, dict) or not all(name in named for name in names):
         raise InvalidRequest("The queue message does not name any work.", code="InvalidQueueMessage")
