@@ -1,4 +1,4 @@
-"""Write settings.md, error-codes.md and openapi.json anew from the code; with `--check`, tell whether they are stale.
+"""Write settings.md, error-codes.md, openapi.json and the results in cost.md anew; `--check` tells if they are stale.
 
 Needs nothing but Python: the work is done by `docs.reference` with the packages of `.venv`.
 """

@@ -1,4 +1,4 @@
-"""What of docs/ is made from the code: settings.md, error-codes.md and openapi.json."""
+"""What of docs/ is made from the code: settings.md, error-codes.md, openapi.json and the results in cost.md."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from docs import cost
 from docs.error_codes import error_codes, reasons_in_use
 from shared.edges.settings import Settings
 from shared.rules.delivery_codes import DELIVERY_CODES
@@ -177,10 +178,16 @@ def openapi_page() -> str:
     return json.dumps(json.loads(told), ensure_ascii=False, indent=2) + "\n"
 
 
+def cost_page() -> str:
+    """Return docs/cost.md with its results worked out anew; its numbers and words are written by hand."""
+    return cost.rewritten(cost.PAGE.read_text("utf-8"))
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "error-codes.md": error_codes_page,
     "openapi.json": openapi_page,
+    "cost.md": cost_page,
 }
 
 
