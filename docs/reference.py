@@ -102,7 +102,7 @@ def settings_page() -> str:
 
         Countries are two capital letters (ISO 3166), `*` is every other one. For example:
 
-        ```
+        ```ini
         SMS_QUIET_HOURS={"*": "09:00-20:00", "FR": "10:00-20:00"}
         SMS_COUNTRIES=US,CA,FR
         SMS_PRICES={"US": "0.0079", "*": "0.05"}

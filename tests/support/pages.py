@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import re
+import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
 from devtools.paths import ROOT
 
 DOCS = ROOT / "docs"
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^ *```(?P<language>\S*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _NOT_OURS = frozenset({".venv", "node_modules", ".git", ".local", ".pytest_cache", ".hypothesis"})
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block of a page: what is written behind its fence, and what is in it, without its indent."""
+
+    page: str
+    language: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The page and the first line: how lists of exceptions name a block."""
+        return f"{self.page}: {self.text.partition(chr(10))[0].strip()}"
 
 
 def pages() -> list[Path]:
@@ -26,6 +43,13 @@ def sections(page: Path) -> dict[str, str]:
 def json_blocks(text: str) -> list[str]:
     """Return what the JSON examples in a text hold."""
     return re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: Path) -> list[Block]:
+    """Return the fenced blocks of a page, in its order."""
+    found = _BLOCK.finditer(page.read_text("utf-8"))
+    name = page.relative_to(ROOT).as_posix()
+    return [Block(name, one["language"], textwrap.dedent(one["text"])) for one in found]
 
 
 def anchors(page: Path) -> set[str]:

@@ -84,6 +84,15 @@ def test_other_numbers_give_other_results() -> None:
     assert twice["idle_cost"] == page["idle_cost"]
 
 
+def test_words_on_the_cost_of_idling_are_right() -> None:
+    small = cost.results(PAGE, {"memory_gb": 0.5})
+    assert (round(cost.results(PAGE, {})["idle_cost"]), round(small["idle_cost"])) == (20, 7)
+    assert round(small["timer_time_cost"]) == 2
+    words = " ".join((DOCS / "deploying.md").read_text("utf-8").split())
+    assert "about twenty dollars a month" in words
+    assert "With instances of 512 MB it is about seven." in words
+
+
 def test_stale_results_are_written_anew() -> None:
     stale = PAGE.replace("| 750.00 |", "| 0.01 |")
     assert stale != PAGE
