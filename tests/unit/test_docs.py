@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from devtools.paths import ROOT
-from docs import reference
+from docs import cost, reference
 from shared.edges.settings import Settings, SettingsError
 from tests.support.pages import FENCE, anchors, pages
 
@@ -19,6 +19,18 @@ PAGES = [pytest.param(page, id=str(page.relative_to(ROOT))) for page in pages()]
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _TEST_LINK = re.compile(r"\[`(test_\w+)`\]\(([^)]+\.py)\)")
 _TEST = re.compile(r"(tests/[\w/]+\.py)(?:::(\w+))?")
+_NAME = re.compile(r"\b[A-Za-z]\w*(?:[a-z][A-Z]|_)\w*")
+# Names in code type that are of others, by page: everything else must be in the project's code.
+_OF_OTHERS = {
+    "docs/access.md": {"_master"},
+    "docs/deploying.md": {"KeyVault", "SecretUri"},
+    "docs/differences.md": {"messagingConnect"},
+    "docs/migration.md": {
+        *("MessagingServiceSid", "SendAt", "ScheduleType", "ValidityPeriod", "StatusCallback", "DateSent", "MediaUrl"),
+    },
+}
+_FOLDERS = [ROOT / name for name in ("shared", "local", "devtools", "bench", "infra", "tests", "docs")]
+_CODE = ("py", "bicep", "bicepparam", "json", "yaml", "toml", "js", "example")
 # What the host reads and the app does not.
 _OF_THE_HOST = {"FUNCTIONS_WORKER_RUNTIME"}
 # What the example fills in for the local stack, instead of the default.
@@ -91,9 +103,48 @@ def test_diagrams_hold_nothing_that_ends_a_statement_too_early(page: Path) -> No
     assert [line for diagram in diagrams for line in diagram.splitlines() if ";" in line] == []
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.id not in {"CHANGELOG.md", "docs/cost.md"}])
+def test_names_in_code_type_are_in_the_code(page: Path) -> None:
+    spans = re.findall(r"`([^`\n]+)`", FENCE.sub("", page.read_text("utf-8")))
+    names = {name for span in spans for name in _NAME.findall(span)}
+    unknown = names - _words_of_the_code() - _OF_OTHERS.get(page.relative_to(ROOT).as_posix(), set())
+    assert unknown - _tables_with_prefix() - set(cost.numbers(cost.PAGE.read_text("utf-8"))) == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_of_dev_are_there(page: Path) -> None:
+    cli = (ROOT / "devtools" / "cli.py").read_text("utf-8")
+    named = re.findall(r"python dev\.py ([a-z][\w-]*)(?: ([a-z][\w-]*))?", page.read_text("utf-8"))
+    assert {command for command, _ in named} <= set(re.findall(r'add_parser\("([\w-]+)"', cli))
+    benches = {what.replace("-", "_") for command, what in named if command == "bench" and what}
+    assert [bench for bench in benches if not (ROOT / "bench" / f"{bench}.py").exists()] == []
+    folders = {what for command, what in named if command == "test" and what}
+    assert [folder for folder in folders if not (ROOT / "tests" / folder).is_dir()] == []
+
+
 def _local_settings() -> dict[str, str]:
     values: dict[str, str] = json.loads((ROOT / "local.settings.json.example").read_text("utf-8"))["Values"]
     return values
+
+
+@cache
+def _words_of_the_code() -> frozenset[str]:
+    """Return every word of the project's files but its pages and this one, and the names of its modules."""
+    files = [file for folder in _FOLDERS for kind in _CODE for file in folder.rglob(f"*.{kind}")]
+    files += [file for kind in _CODE for file in ROOT.glob(f"*.{kind}")]
+    ours = [file for file in files if "node_modules" not in file.parts and file != Path(__file__)]
+    words = {word for file in ours for word in re.findall(r"\w+", file.read_text("utf-8"))}
+    return frozenset(words | {file.stem for file in ours})
+
+
+def _tables_with_prefix() -> set[str]:
+    """Return the names of the tables as they are in a storage account with the default prefix."""
+    return {
+        f"Sms{name}"
+        for name in re.findall(
+            r"^\| `([A-Z]\w+)`", (reference.DOCS / "architecture.md").read_text("utf-8"), re.MULTILINE
+        )
+    }
 
 
 @cache

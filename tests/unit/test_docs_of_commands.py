@@ -16,6 +16,7 @@ import pytest
 
 from devtools.paths import ROOT
 from docs import reference
+from shared.edges.api_models import SendRequest
 from shared.edges.settings import Settings
 from shared.rules.signatures import parse_secrets, signature_headers
 from shared.services.opt_out_lists import CSV_HEADER
@@ -152,6 +153,14 @@ def test_resource_types_are_those_of_the_template() -> None:
     files = "\n".join(file.read_text("utf-8") for file in (ROOT / "infra").rglob("*.bicep"))
     for kind in re.findall(r"--(?:resource|topic)-type (\S+)", _azure()):
         assert kind.lower().replace("/", ".") in files.lower().replace("/", "."), kind
+
+
+def test_bodies_that_go_to_the_app_in_azure_are_what_it_takes() -> None:
+    lines = [line for line in _azure().splitlines() if "/api/messages" in line]
+    bodies = [shlex.split(line)[shlex.split(line).index("-d") + 1] for line in lines]
+    assert bodies
+    for body in bodies:
+        SendRequest.model_validate_json(body.replace("<your number>", "+14255550123"))
 
 
 def test_files_that_are_given_to_azure_exist() -> None:
