@@ -91,6 +91,11 @@ def test_tests_that_are_linked_are_in_their_file(page: Path) -> None:
         assert name in _functions((page.parent / file).resolve()), f"{file}::{name}"
 
 
+def test_every_page_is_in_the_index() -> None:
+    linked = {link.partition("#")[0] for link in _LINK.findall((reference.DOCS / "README.md").read_text("utf-8"))}
+    assert {page.name for page in reference.DOCS.glob("*.md")} - linked == {"README.md"}
+
+
 def test_every_claim_of_why_has_a_test_or_a_measurement() -> None:
     rows = re.findall(r"^\| \*\*.*$", (reference.DOCS / "why.md").read_text("utf-8"), re.MULTILINE)
     assert len(rows) > 20

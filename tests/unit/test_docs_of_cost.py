@@ -62,6 +62,22 @@ def test_measured_numbers_are_those_of_the_benchmarks(name: str, section: str, r
     assert cost.numbers(PAGE)[name] == pytest.approx(value, abs=1e-9)
 
 
+def test_measured_numbers_of_why_are_those_of_the_benchmarks() -> None:
+    words, pace, sending = (
+        (DOCS / "why.md").read_text("utf-8"),
+        *(sections(DOCS / "benchmarks.md")[one] for one in ("Pace", "Campaigns")),
+    )
+    taken = re.findall(r"^\| [\d,]+ \| ([\d,]+) in \d+ s \| ([\d.]+)% \|.*\| (\d+) \| [\d, ]+ \|$", pace, re.MULTILINE)
+    assert {refused for _, _, refused in taken} == {"0"}
+    assert f"no 429 in {sum(int(count.replace(',', '')) for count, _, _ in taken):,} texts" in words
+    assert all(97 <= float(used) < 98 for _, used, _ in taken)
+    speeds = dict(re.findall(r"^\| ([^|]+ \| [\d,]+) \| [\d.]+ \| (\d+) \|", sending, re.MULTILINE))
+    campaigns = sorted(int(speed) for way, speed in speeds.items() if way.startswith("a campaign |"))
+    assert f"{campaigns[0]} to {campaigns[-1]} a second" in words
+    assert f"requests of 100 does {speeds['a loop of requests of 100 | 10,000']}," in words
+    assert f"is {speeds['one `SmsClient.send` per recipient | 300']} texts a second" in words
+
+
 def test_runs_of_timers_are_those_of_the_function_app() -> None:
     schedules = re.findall(r'schedule="([^"]+)"', (ROOT / "function_app.py").read_text("utf-8"))
     assert sum(_runs_a_day(one) for one in schedules) == cost.numbers(PAGE)["timer_runs"]
