@@ -8,6 +8,7 @@ from shared.edges import (
     api_explanations,
     campaign_endpoints,
     console,
+    conversation_endpoints,
     description,
     endpoints,
     events,
@@ -26,10 +27,22 @@ from shared.edges.api_campaigns import (
     ForecastAnswer,
     RecipientQuery,
 )
+from shared.edges.api_conversations import (
+    ConversationAnswer,
+    ConversationList,
+    ConversationPatch,
+    ConversationSearch,
+    ConversationSearchAnswer,
+    NoteAnswer,
+    NoteList,
+    NoteRequest,
+    QuickReplyAnswer,
+    QuickReplyRequest,
+    ReplyRequest,
+)
 from shared.edges.api_explanations import ExplanationAnswer
 from shared.edges.api_failures import FailureList, ResendAnswer
 from shared.edges.api_models import (
-    ConversationList,
     HealthAnswer,
     HistoryAnswer,
     HistoryRequest,
@@ -46,7 +59,7 @@ from shared.edges.api_models import (
 from shared.edges.campaign_endpoints import CampaignCall
 from shared.edges.declarations import JSON
 from shared.edges.http import Api, Call, Reply
-from shared.rules.errors import CarrierRefused, Conflict, DailyCapReached, NotReady
+from shared.rules.errors import CarrierRefused, Conflict, DailyCapReached, NotReady, PreconditionFailed
 from shared.services.outbox import NOTICES_QUEUE
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
 
@@ -220,16 +233,96 @@ async def list_opt_outs(call: Call[None, OptOutListQuery]) -> OptOutList | Reply
     return await endpoints.list_opt_outs(services(), call)
 
 
-@http.get("conversations", role=Role.READ, query=PageQuery, answers=ConversationList)
-async def list_conversations(call: Call[None, PageQuery]) -> ConversationList:
+@http.get("conversations", role=Role.READ, query=PageQuery, answers=ConversationList, tagged=True)
+async def list_conversations(call: Call[None, PageQuery]) -> Reply:
     """List the conversations, the latest first."""
-    return await endpoints.conversations(services(), call)
+    return await conversation_endpoints.conversations(services(), call)
 
 
-@http.get("conversations/{id}/messages", role=Role.READ, query=PageQuery, answers=MessageList)
-async def get_conversation(call: Call[None, PageQuery]) -> MessageList:
+@http.post("conversations/search", role=Role.READ, body=ConversationSearch, answers=ConversationSearchAnswer)
+async def search_conversations(call: Call[ConversationSearch, NoQuery]) -> ConversationSearchAnswer:
+    """Find conversations by sender, number, text, time, and what is still to be done."""
+    return await conversation_endpoints.search(services(), call)
+
+
+@http.get("conversations/{id}", role=Role.READ, query=NoQuery, answers=ConversationAnswer, tagged=True)
+async def get_conversation(call: Call[None, NoQuery]) -> Reply:
+    """Return one conversation, and whether the person has opted out."""
+    return await conversation_endpoints.conversation(services(), call)
+
+
+@http.post(
+    "conversations/{id}",
+    role=Role.SEND,
+    method="PATCH",
+    body=ConversationPatch,
+    answers=ConversationAnswer,
+    tagged=True,
+    raises=(PreconditionFailed,),
+)
+async def change_conversation(call: Call[ConversationPatch, NoQuery]) -> Reply:
+    """Assign, label, close or open a conversation, or mark it as read."""
+    return await conversation_endpoints.change(services(), call)
+
+
+@http.get("conversations/{id}/messages", role=Role.READ, query=PageQuery, answers=MessageList, tagged=True)
+async def list_conversation_messages(call: Call[None, PageQuery]) -> Reply:
     """List the messages of a conversation, the newest first."""
-    return await endpoints.conversation(services(), call)
+    return await conversation_endpoints.messages(services(), call)
+
+
+@http.post(
+    "conversations/{id}/messages",
+    role=Role.SEND,
+    body=ReplyRequest,
+    answers=SendAnswer,
+    status=202,
+    idempotent=True,
+    raises=(Conflict, DailyCapReached, CarrierRefused),
+)
+async def reply_to_conversation(call: Call[ReplyRequest, NoQuery]) -> SendAnswer:
+    """Answer the person from the number that the conversation is with."""
+    return await conversation_endpoints.reply(services(), call)
+
+
+@http.get("conversations/{id}/notes", role=Role.READ, query=PageQuery, answers=NoteList)
+async def list_notes(call: Call[None, PageQuery]) -> NoteList:
+    """List the notes about a conversation, the newest first."""
+    return await conversation_endpoints.notes(services(), call)
+
+
+@http.post(
+    "conversations/{id}/notes",
+    role=Role.SEND,
+    body=NoteRequest,
+    answers=NoteAnswer,
+    status=201,
+    idempotent=True,
+    raises=(Conflict,),
+)
+async def add_note(call: Call[NoteRequest, NoQuery]) -> NoteAnswer:
+    """Keep a note about a conversation, which is never sent."""
+    return await conversation_endpoints.add_note(services(), call)
+
+
+@http.get("quick-replies", role=Role.READ, query=NoQuery, answers=QuickReplyAnswer, tagged=True)
+async def get_quick_replies(call: Call[None, NoQuery]) -> Reply:
+    """Return the templates of what the team writes often."""
+    return await conversation_endpoints.quick_replies(services(), call)
+
+
+@http.post(
+    "quick-replies",
+    role=Role.ADMIN,
+    method="PUT",
+    body=QuickReplyRequest,
+    answers=QuickReplyAnswer,
+    tagged=True,
+    raises=(PreconditionFailed,),
+)
+async def put_quick_replies(call: Call[QuickReplyRequest, NoQuery]) -> Reply:
+    """Put other templates in the place of those there are."""
+    return await conversation_endpoints.put_quick_replies(services(), call)
 
 
 @http.get("analytics", role=Role.READ, query=AnalyticsQuery, answers=AnalyticsAnswer, exports=True)

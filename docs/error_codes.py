@@ -20,6 +20,8 @@ _SHARED = Path(__file__).resolve().parent.parent / "shared"
 NOT_OVER_HTTP = frozenset({"RelayUnavailable", "CarrierSilent", "InvalidQueueMessage", "Overtaken"})
 
 _IN_WORDS: Mapping[str, str] = {
+    "RecipientOptedOut": "The person has opted out of this sender; nothing was sent. They can text START to come back.",
+    "TooManyQuickReplies": "The quick replies are over 30,000 characters in all: write fewer or shorter ones.",
     "CampaignNotFound": "There is no campaign with this id.",
     "ConversationNotFound": "There is no conversation with this id.",
     "CountryNotAllowed": "The row's country is not in `SMS_COUNTRIES`.",
@@ -80,6 +82,7 @@ _TO_DO_BY_STATUS: Mapping[str, str] = {
     "400": "Correct the request; the same one is refused again.",
     "404": "Check the id; take it from an answer or a list.",
     "409": "Read what is there before you try again.",
+    "412": "Get it again, and decide by what it is now.",
     "413": "Send less: split the request.",
     "415": "Set `Content-Type` to what the message names.",
     "429": "Wait for `Retry-After`, or a minute, then repeat with the same idempotency key.",

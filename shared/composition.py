@@ -31,6 +31,7 @@ from shared.services.campaign_recipients import CampaignRecipients
 from shared.services.campaigns import Campaigns
 from shared.services.chunk_runs import ChunkRuns
 from shared.services.consent import Consents
+from shared.services.conversation_states import ConversationStates
 from shared.services.conversations import Conversations
 from shared.services.daily_caps import CapLimits, DailyCaps
 from shared.services.deliveries import Deliveries
@@ -49,11 +50,13 @@ from shared.services.lanes import Lanes
 from shared.services.late_marks import LateMarks
 from shared.services.messages import Messages
 from shared.services.missing_reports import MissingReports
+from shared.services.notes import Notes
 from shared.services.opt_out_lists import OptOutLists
 from shared.services.opt_outs import OptOuts
 from shared.services.outbox import NOTICES_QUEUE, Outbox
 from shared.services.pacer import Pacer
 from shared.services.pauses import Pauses
+from shared.services.quick_replies import QuickReplies
 from shared.services.recipient_limits import RecipientLimits
 from shared.services.releases import Releases
 from shared.services.request_rates import RequestRates
@@ -184,7 +187,11 @@ def build(settings: Settings, ports: Ports) -> Services:
         region=region,
         sending=sending,
         messages=messages,
-        conversations=Conversations(messages, activity),
+        conversations=Conversations(
+            messages, activity, ConversationStates(table("Conversations")), [one.name for one in senders.all], clock
+        ),
+        notes=Notes(table("Conversations"), clock),
+        quick_replies=QuickReplies(table("Conversations")),
         opt_out_lists=OptOutLists(opt_outs=opt_outs, consents=consents, senders=senders, clock=clock, region=region),
         analytics=Analytics(activity, rollups),
         rollups=rollups,

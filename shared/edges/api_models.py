@@ -19,7 +19,6 @@ from shared.edges.api_base import (
 )
 from shared.rules.ids import from_ms
 from shared.rules.reasons import describe
-from shared.services.conversations import Conversation
 from shared.services.messages import Direction, Message
 from shared.services.opt_out_lists import Imported, ListAnswer
 from shared.services.opt_outs import Change, OptOut
@@ -145,35 +144,6 @@ class MessageList(Out):
     """A page of messages, the newest first."""
 
     value: list[MessageAnswer]
-    next_link: str | None = None
-
-
-class ConversationAnswer(Out):
-    """A conversation between one of our senders and one person."""
-
-    id: str
-    sender: str
-    recipient: str
-    last_activity_at: Time
-    last_message: MessageAnswer
-
-    @classmethod
-    def of(cls, conversation: Conversation) -> ConversationAnswer:
-        """Return the conversation as it is shown."""
-        newest = conversation.newest
-        return cls(
-            id=conversation.id,
-            sender=newest.sender,
-            recipient=newest.recipient,
-            last_activity_at=from_ms(newest.key.at_ms),
-            last_message=MessageAnswer.of(newest),
-        )
-
-
-class ConversationList(Out):
-    """A page of conversations, the latest first."""
-
-    value: list[ConversationAnswer]
     next_link: str | None = None
 
 

@@ -6,14 +6,11 @@ from shared.edges.api_base import NoQuery, PageQuery, ms_of
 from shared.edges.api_failures import FailureAnswer, FailureList, ResendAnswer
 from shared.edges.api_models import (
     CheckAnswer,
-    ConversationAnswer,
-    ConversationList,
     HealthAnswer,
     HistoryAnswer,
     HistoryRequest,
     ImportAnswer,
     MessageAnswer,
-    MessageList,
     OptOutAnswer,
     OptOutChange,
     OptOutEntry,
@@ -102,21 +99,6 @@ async def list_opt_outs(services: Services, call: Call[None, OptOutListQuery]) -
         return Reply(await services.opt_out_lists.export(), headers=headers, content_type="text/csv")
     entries, cursor = await services.opt_out_lists.page(call.query.max_page_size, call.query.skip_token)
     return OptOutList(value=[OptOutEntry.of(entry) for entry in entries], next_link=next_link(call.url, cursor))
-
-
-async def conversations(services: Services, call: Call[None, PageQuery]) -> ConversationList:
-    """Return a page of conversations, the latest first."""
-    found, cursor = await services.conversations.page(call.query.max_page_size, call.query.skip_token)
-    return ConversationList(
-        value=[ConversationAnswer.of(conversation) for conversation in found], next_link=next_link(call.url, cursor)
-    )
-
-
-async def conversation(services: Services, call: Call[None, PageQuery]) -> MessageList:
-    """Return a page of a conversation, the newest first."""
-    limit, cursor = call.query.max_page_size, call.query.skip_token
-    messages, following = await services.conversations.messages(call.path["id"], limit, cursor)
-    return MessageList(value=[MessageAnswer.of(one) for one in messages], next_link=next_link(call.url, following))
 
 
 async def health(services: Services, _call: Call[None, NoQuery]) -> HealthAnswer:

@@ -100,13 +100,14 @@ class Api:
         body: type[B],
         answers: type[BaseModel],
         status: int = 200,
+        method: str = "POST",
         **promises: Unpack[Promises],
     ) -> Callable[[Handler[B, NoQuery]], Function]:
-        """Declare an endpoint that takes a JSON body."""
+        """Declare an endpoint that takes a JSON body, by POST or another method."""
 
         def declare(handler: Handler[B, NoQuery]) -> Function:
             about = _endpoint(
-                handler, "POST", route, status, role=role, query=NoQuery, answers=answers, body=body, **promises
+                handler, method, route, status, role=role, query=NoQuery, answers=answers, body=body, **promises
             )
             return self._add(about, handler)
 
@@ -242,9 +243,14 @@ def _endpoint(handler: Handler[B, Q], method: str, route: str, status: int, **ab
     return Endpoint(named.__name__, method, route, status, summary, **about)  # type: ignore[arg-type]
 
 
+def etag_of(text: str) -> str:
+    """Return the ETag of a JSON text."""
+    return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
 def tagged(call: Call[B, Q], text: str) -> Reply:
     """Return a JSON text with its ETag; 304 without it, when the caller's ETag still holds."""
-    headers = {"ETag": f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'}
+    headers = {"ETag": etag_of(text)}
     if headers["ETag"] in call.headers.get("if-none-match", ""):
         return Reply("", status=304, headers=headers)
     return Reply(text, headers=headers)

@@ -85,7 +85,7 @@ class _Writer:
 
     def _responses(self, endpoint: Endpoint) -> Json:
         responses = {str(endpoint.status): _answer(endpoint)}
-        if endpoint.tagged:
+        if endpoint.tagged and endpoint.method == "GET":
             tag = {**_ALL, "ETag": reference("headers", "ETag")}
             responses["304"] = {"description": "The caller's ETag still holds.", "headers": tag}
         by_status = groupby(endpoint.errors, lambda error: error.http_status)
@@ -146,7 +146,7 @@ def _parameters(endpoint: Endpoint) -> list[Json]:
         keys = ("IdempotencyKey", "RepeatabilityRequestId", "RepeatabilityFirstSent")
         found += [reference("parameters", key) for key in keys]
     if endpoint.tagged:
-        found.append(reference("parameters", "IfNoneMatch"))
+        found.append(reference("parameters", "IfNoneMatch" if endpoint.method == "GET" else "IfMatch"))
     return [*found, *(reference("parameters", name) for name in ("ApiVersion", "ClientRequestId"))]
 
 

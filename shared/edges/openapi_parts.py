@@ -34,6 +34,7 @@ PARAMETERS: Json = {
     },
     "ClientRequestId": _header("x-ms-client-request-id", "Comes back in the answer."),
     "IfNoneMatch": _header("If-None-Match", "An ETag: while it still holds, the answer is 304."),
+    "IfMatch": _header("If-Match", "An ETag: if it no longer holds, nothing is changed, and the answer is 412."),
     "IdempotencyKey": _header("Idempotency-Key", _KEY, minLength=1, maxLength=256),
     "RepeatabilityRequestId": _header(
         "Repeatability-Request-ID", "The same as `Idempotency-Key`.", minLength=1, maxLength=256

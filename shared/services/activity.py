@@ -21,6 +21,7 @@ from shared.services.late_marks import LateMarks
 from shared.services.messages import Message
 
 _TRANSACTION_LIMIT = 100
+EVERYTHING = Range()
 
 
 class Kind(StrEnum):
@@ -162,9 +163,11 @@ class ActivityLog:
             except (EntityExists, EntityChanged):
                 continue
 
-    async def page(self, limit: int, cursor: str | None) -> tuple[tuple[Activity, ...], str | None]:
+    async def page(
+        self, limit: int, cursor: str | None, within: Range = EVERYTHING
+    ) -> tuple[tuple[Activity, ...], str | None]:
         """Return activities, the newest first, and the cursor of the next page."""
-        page: Page = await self._table.query(Range(), limit=limit, cursor=cursor)
+        page: Page = await self._table.query(within, limit=limit, cursor=cursor)
         return tuple(_from_entity(entity) for entity in page.entities), page.cursor
 
     async def between(self, start_ms: int, end_ms: int) -> AsyncIterator[Activity]:

@@ -24,7 +24,9 @@ from shared.services.inbound import Inbound
 from shared.services.kept_events import KeptEvents
 from shared.services.messages import Messages
 from shared.services.missing_reports import MissingReports
+from shared.services.notes import Notes
 from shared.services.opt_out_lists import OptOutLists
+from shared.services.quick_replies import QuickReplies
 from shared.services.recipient_limits import RecipientLimits
 from shared.services.releases import Releases
 from shared.services.request_rates import RequestRates
@@ -43,6 +45,8 @@ class Services:
     sending: Sending
     messages: Messages
     conversations: Conversations
+    notes: Notes
+    quick_replies: QuickReplies
     opt_out_lists: OptOutLists
     analytics: Analytics
     rollups: Rollups

@@ -12,6 +12,7 @@ from shared.rules.ids import MessageKey, conversation_id, newest_first
 from shared.rules.reasons import Reason
 from shared.rules.states import WAITING, History, State, Step
 
+EVERY_ROW = Range()
 _AT_CARRIER = frozenset({State.SENT, State.DELIVERED, State.UNKNOWN})
 _NOT_TAKEN = frozenset({Reason.CARRIER_REFUSED, Reason.RECIPIENT_REFUSED, Reason.RECIPIENT_UNAVAILABLE})
 _WENT = frozenset({State.SENDING, State.SENT, State.DELIVERED, State.FAILED, State.UNKNOWN})
@@ -216,9 +217,12 @@ class Messages:
         except EntityChanged:
             return
 
-    async def page(self, conversation: str, limit: int, cursor: str | None) -> tuple[tuple[Message, ...], str | None]:
-        """Return messages of a conversation, the newest first, and the cursor of the next page."""
-        page: Page = await self._table.query(Range(conversation), limit=limit, cursor=cursor)
+    async def page(
+        self, conversation: str, limit: int, cursor: str | None, rows: Range = EVERY_ROW
+    ) -> tuple[tuple[Message, ...], str | None]:
+        """Return messages of a conversation, the newest first, of these rows, and the cursor of the next page."""
+        within = Range(conversation, row_from=rows.row_from, row_to=rows.row_to)
+        page: Page = await self._table.query(within, limit=limit, cursor=cursor)
         return tuple(from_entity(entity) for entity in page.entities), page.cursor
 
     async def last_sent_before(self, conversation: str, at_ms: int, since_ms: int) -> Message | None:

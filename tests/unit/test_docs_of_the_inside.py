@@ -26,9 +26,11 @@ from shared.services.activity import ActivityLog
 from shared.services.bundle import Services
 from shared.services.campaign_plans import CampaignRequest
 from shared.services.campaign_rows import Row
+from shared.services.conversations import Conversation, Decision
 from shared.services.delivery_reports import DeliveryReport
 from shared.services.inbound import TextReceived
 from shared.services.late_marks import LateMarks
+from shared.services.quick_replies import QuickReply
 from shared.services.recipients import recipients_of
 from shared.services.sending import Text
 from shared.services.work import SENDS_QUEUE
@@ -117,12 +119,25 @@ async def _a_little_of_everything(tables: NotedTables, relay: MemoryRelay) -> No
     await _a_campaign(services, later)
     await services.inbound.receive(TextReceived("i", SENDER, NUMBER, "STOP", later))
     await services.failures.keep(SENDS_QUEUE, "not JSON")
+    await _an_inbox(services)
     await services.deliveries.run(digest("lane", f"conversations/{conversation_id(SENDER, NUMBER)}"))
     await _a_drop(services, tables, clock)
     began_ms = to_ms(clock.now())
     clock.advance(hours=2)
     await services.rollups.roll()
     await services.inbound.receive(TextReceived("late", SENDER, NUMBER, "Hello", began_ms))
+
+
+async def _an_inbox(services: Services) -> None:
+    """Decide something about a conversation, keep a note and a quick reply."""
+
+    async def accept(_: Conversation) -> None:
+        pass
+
+    conversation = conversation_id(SENDER, NUMBER)
+    await services.conversations.change(conversation, Decision(assignee="Kim"), accept)
+    await services.notes.add(conversation, "call back", "key.a", "k")
+    await services.quick_replies.put([QuickReply("Hours", "From 9 to 18")], lambda _: None)
 
 
 async def _a_drop(services: Services, tables: NotedTables, clock: ManualClock) -> None:

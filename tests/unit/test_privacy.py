@@ -19,6 +19,7 @@ from shared.rules.errors import (
     RelayUnavailable,
     StorageUnavailable,
 )
+from shared.rules.ids import conversation_id
 from tests.unit.edges.calling import Caller, calling
 from tests.unit.edges.test_events import cloud, event_grid
 from tests.unit.services.faults import Fault, FaultyTables
@@ -75,7 +76,17 @@ async def call_everything(caller: Caller, watch: Watch) -> None:
     await caller.get("list_opt_outs", f"opt-outs?skipToken={KEY}&x={TEXT}")
     await caller.get("list_opt_outs", "opt-outs?format=csv")
     await caller.get("list_conversations", "conversations")
-    await caller.get("get_conversation", "conversations/x/messages", route={"id": NUMBER})
+    await caller.get("list_conversation_messages", "conversations/x/messages", route={"id": NUMBER})
+    await caller.post("search_conversations", "conversations/search", {"recipient": NUMBER, "text": TEXT})
+    await caller.post("search_conversations", "conversations/search", {"recipient": TEXT})
+    one = {"id": conversation_id(SHORT_CODE, NUMBER)}
+    await caller.get("get_conversation", "conversations/x", route=one)
+    await caller.http("change_conversation", "PATCH", "conversations/x", body={"assignee": TEXT}, route=one)
+    await caller.post("reply_to_conversation", "conversations/x/messages", {"text": TEXT}, route=one, headers=key)
+    await caller.post("add_note", "conversations/x/notes", {"text": TEXT}, route=one, headers=key)
+    await caller.get("list_notes", "conversations/x/notes", route=one)
+    await caller.http("put_quick_replies", "PUT", "quick-replies", body={"value": [{"name": TEXT, "text": TEXT}]})
+    await caller.get("get_quick_replies", "quick-replies")
     await caller.get("get_analytics", f"analytics?from={TEXT}&to=2026-03-03T00:00:00Z")
     await caller.get("get_analytics", "analytics?from=2026-03-01T00:00:00Z&to=2026-03-03T00:00:00Z&groupBy=tag")
     await caller.get("health", "health")

@@ -166,13 +166,13 @@ async def test_conversations_and_their_messages_are_listed(caller: Caller) -> No
         (TOLL_FREE, BOB, "two"),
     ]
     ann = found[0]["id"]
-    messages = await pages(caller, "get_conversation", f"conversations/{ann}/messages?maxpagesize=1", id=ann)
+    messages = await pages(caller, "list_conversation_messages", f"conversations/{ann}/messages?maxpagesize=1", id=ann)
     assert [(one["text"], one["direction"]) for one in messages] == [("three", "inbound"), ("one", "outbound")]
 
 
 @pytest.mark.parametrize("id", ["x", "' or 1 eq 1", "0" * 32])
 async def test_an_unknown_conversation_is_not_found(caller: Caller, id: str) -> None:  # noqa: A002 - the route's own name
-    answer = await caller.get("get_conversation", "conversations/x/messages", route={"id": id})
+    answer = await caller.get("list_conversation_messages", "conversations/x/messages", route={"id": id})
     assert error_of(answer) == (404, "ConversationNotFound", "id")
 
 

@@ -10,6 +10,7 @@ import pytest
 from shared.rules.errors import StorageUnavailable
 from shared.rules.ids import MessageKey, conversation_id, to_ms
 from shared.rules.states import State
+from shared.services.conversations import Criteria
 from shared.services.delivery_reports import DeliveryReport
 from shared.services.messages import Message
 from tests.unit.services.campaigning import by_number, people, request, start
@@ -52,7 +53,7 @@ async def test_the_conversation_is_listed_by_its_newest_message_that_is_in_it() 
     await sent(world, ANN, BOB)
 
     async def listed() -> list[tuple[str, str]]:
-        page, _ = await world.services.conversations.page(10, None)
+        page = (await world.services.conversations.search(Criteria(), 10, None)).conversations
         return [(one.id, one.newest.text) for one in page]
 
     assert await listed() == [(CONVERSATION, "Hi")]

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from shared.rules.errors import NotFound
+from shared.services.conversations import Criteria
 from tests.unit.services.world import ANN, BOB, SHORT_CODE, TOLL_FREE, World
 
 
@@ -15,7 +16,8 @@ async def all_pages(world: World, limit: int) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     cursor: str | None = None
     while True:
-        page, cursor = await world.services.conversations.page(limit, cursor)
+        answer = await world.services.conversations.search(Criteria(), limit, cursor)
+        page, cursor = answer.conversations, answer.cursor
         assert len(page) <= limit
         found += [(one.newest.sender, one.newest.recipient) for one in page]
         if cursor is None:
@@ -23,7 +25,8 @@ async def all_pages(world: World, limit: int) -> list[tuple[str, str]]:
 
 
 async def test_there_are_none_at_first() -> None:
-    assert await World().services.conversations.page(10, None) == ((), None)
+    found = await World().services.conversations.search(Criteria(), 10, None)
+    assert (found.conversations, found.cursor) == ((), None)
 
 
 async def test_a_conversation_holds_both_directions_newest_first() -> None:
@@ -32,7 +35,8 @@ async def test_a_conversation_holds_both_directions_newest_first() -> None:
     world.clock.advance(hours=2)
     await world.receive("two", ANN)
     await world.send(ANN, text="three")
-    (conversation,), cursor = await world.services.conversations.page(10, None)
+    found = await world.services.conversations.search(Criteria(), 10, None)
+    (conversation,), cursor = found.conversations, found.cursor
     assert cursor is None
     assert conversation.newest.text == "three"
     messages, _ = await world.services.conversations.messages(conversation.id, 10, None)
@@ -44,7 +48,7 @@ async def test_a_conversation_is_read_in_pages() -> None:
     for number in range(7):
         await world.send(ANN, text=str(number))
         world.clock.advance(seconds=1)
-    (conversation,), _ = await world.services.conversations.page(1, None)
+    (conversation,) = (await world.services.conversations.search(Criteria(), 1, None)).conversations
     found: list[str] = []
     cursor: str | None = None
     while True:
@@ -101,7 +105,8 @@ async def test_a_long_run_of_one_conversation_is_read_in_bounded_steps() -> None
     for _ in range(50):
         world.clock.advance(seconds=1)
         await world.send(ANN)
-    first, cursor = await world.services.conversations.page(2, None)
+    found = await world.services.conversations.search(Criteria(), 2, None)
+    first, cursor = found.conversations, found.cursor
     assert [one.newest.recipient for one in first] == [ANN]
     assert cursor is not None
     assert [recipient for _, recipient in await all_pages(world, 2)] == [ANN, BOB]
