@@ -20,6 +20,12 @@ export async function call(method, path, { body, headers = {} } = {}) {
   return answer.json();
 }
 
+/** Get what has changed since the ETag: `{tag, told}`, or null when nothing has. Throws ApiError. */
+export async function news(path, tag) {
+  const answer = await fetched("GET", path, undefined, tag ? { "If-None-Match": tag } : {});
+  return answer.status === 304 ? null : { tag: answer.headers.get("ETag"), told: await answer.json() };
+}
+
 /** Get a file and have the browser save it; a link could not carry the key. */
 export async function download(path, name) {
   const answer = await fetched("GET", path);
@@ -37,7 +43,7 @@ async function fetched(method, path, body, extra = {}) {
   if (isModel) headers["Content-Type"] = "application/json";
   const answer = await fetch(path, { method, headers, body: isModel ? JSON.stringify(body) : body })
     .catch(() => { throw new ApiError(0, "Offline", "The app does not answer. Check the connection."); });
-  if (!answer.ok) throw await problem(answer);
+  if (!answer.ok && answer.status !== 304) throw await problem(answer);
   return answer;
 }
 

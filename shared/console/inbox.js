@@ -1,29 +1,65 @@
-/** The conversations, the thread of one, and the box to answer from the number that was texted. */
+/** The conversations: all, or those that are unread, waiting, closed, or found; and the thread of one. */
 
-import { call } from "./api.js";
+import { call, news } from "./api.js";
 import { card, empty, field, heading, make, when } from "./dom.js";
-import { segmentWords } from "./segments.js";
+import { showThread } from "./thread.js";
 
 const POLL_MS = 5000;
+const SEARCHED_DAYS = 30;
+const SHOWN = { all: ["Everything", null], unread: ["Unread", { unread: true }], waiting: ["Waiting for an answer", { waiting: true }],
+  open: ["Open", { status: "open" }], closed: ["Closed", { status: "closed" }], nobody: ["Assigned to nobody", { assignee: "" }] };
+// What was chosen stays while one goes from thread to thread.
+const chosen = { shown: "all", words: "" };
 
 export async function showInbox(room, { id, signal }) {
-  const list = make("ul", { class: "rows" });
+  const list = make("ul", { class: "rows", "aria-label": "Conversations" });
   const side = make("section", { class: "card thread", "aria-label": "Conversation" }, empty("Choose a conversation."));
   room.classList.toggle("open", Boolean(id));
-  room.append(heading("Inbox"), make("div", { class: "two" }, card(list), side));
-  const drawThread = id ? thread(side, id) : async () => {};
-  let drawn = "";
+  let tag = null;
   const refresh = async () => {
-    const { value } = await call("GET", "conversations");
+    const seen = await news("conversations", tag);
+    if (!seen || signal.aborted) return;
+    const { value } = criteria() ? await call("POST", "conversations/search", { body: criteria() }) : seen.told;
     if (signal.aborted) return;
-    const mark = JSON.stringify(value);
-    if (mark === drawn) return;
-    drawn = mark;
+    tag = seen.tag;
     drawList(list, value, id);
-    await drawThread(value.find((one) => one.id === id));
+    await drawThread();
   };
+  const again = async () => {
+    tag = null;
+    await refresh();
+  };
+  room.append(heading("Inbox"), make("div", { class: "two" }, card(filter(again), list), side));
+  const drawThread = id ? showThread(side, id, { again, signal }) : async () => {};
   await refresh();
   poll(refresh, signal);
+}
+
+function criteria() {
+  const asked = { ...SHOWN[chosen.shown][1] };
+  if (/^\+?[\d\s().-]{5,}$/.test(chosen.words)) asked.recipient = chosen.words;
+  else if (chosen.words.length > 1) {
+    asked.text = chosen.words;
+    asked.after = new Date(Date.now() - SEARCHED_DAYS * 86_400_000).toISOString();
+  }
+  return Object.keys(asked).length ? asked : null;
+}
+
+function filter(again) {
+  const shown = field("Show", make("select", {}, ...Object.entries(SHOWN).map(([name, [words]]) =>
+    make("option", { value: name, selected: name === chosen.shown }, words))));
+  const words = field("Find a number or a text", make("input", { type: "search", maxlength: "160", autocomplete: "off" }));
+  words.control.value = chosen.words;
+  const problem = make("p", { class: "error", role: "alert" });
+  const look = async (event) => {
+    event?.preventDefault();
+    problem.textContent = "";
+    Object.assign(chosen, { shown: shown.control.value, words: words.control.value.trim() });
+    await again().catch((error) => { problem.textContent = error.message; });
+  };
+  shown.control.addEventListener("change", look);
+  words.control.addEventListener("search", look);
+  return make("form", { role: "search", onsubmit: look }, shown, words, problem);
 }
 
 /** Ask again and again, but not while nobody looks. */
@@ -34,66 +70,17 @@ function poll(refresh, signal) {
   signal.addEventListener("abort", () => clearInterval(timer));
 }
 
-function drawList(list, conversations, chosen) {
+function drawList(list, conversations, id) {
   const rows = conversations.map((one) => make("li", {},
-    make("a", { href: `#inbox/${one.id}`, "aria-current": one.id === chosen ? "true" : null },
+    make("a", { href: `#inbox/${one.id}`, "aria-current": one.id === id ? "true" : null, class: one.unread ? "unread" : null },
       make("strong", {}, one.recipient), when(one.lastActivityAt),
-      make("span", { class: "last" }, one.lastMessage?.text ?? ""),
-      one.lastMessage?.direction === "inbound" ? make("span", { class: "state waiting" }, one.lastMessage.keyword ?? "waiting") : null)));
-  list.replaceChildren(...(rows.length ? rows : [make("li", {}, empty("Nobody has texted or been texted yet."))]));
+      make("span", { class: "last" }, one.lastMessage?.text ?? ""), make("span", { class: "marks" }, ...marks(one)))));
+  list.replaceChildren(...(rows.length ? rows : [make("li", {}, empty("There are no such conversations."))]));
 }
 
-/** Set up the thread once, so that what is being typed stays; give what draws its messages. */
-function thread(side, id) {
-  const log = make("ol", { class: "log", tabindex: "0", "aria-label": "Messages" });
-  const text = field("Answer", make("textarea", { rows: "3", maxlength: "2048", required: true }));
-  const size = make("p", { class: "hint" });
-  const problem = make("p", { class: "error", role: "alert" });
-  const send = make("button", { class: "button" }, "Send");
-  let about = null;
-  text.control.addEventListener("input", () => { size.textContent = segmentWords(text.control.value); });
-  let key = crypto.randomUUID();
-  text.control.addEventListener("input", () => { key = crypto.randomUUID(); });
-  const draw = async (conversation) => {
-    about = conversation ?? about;
-    const { value } = await call("GET", `conversations/${id}/messages`);
-    log.replaceChildren(...value.reverse().map(bubble));
-    log.scrollTop = log.scrollHeight;
-    about ??= parties(value[0]);
-    await block(about, text.control, send, problem);
-  };
-  const answer = async (event) => {
-    event.preventDefault();
-    problem.textContent = "";
-    try {
-      const body = { from: about.sender, to: about.recipient, text: text.control.value };
-      const { value: [result] } = await call("POST", "messages", { body, headers: { "Idempotency-Key": key } });
-      if (result.reason) problem.textContent = `Not sent: ${result.state}, ${result.reason}.`;
-      else text.control.value = size.textContent = "";
-      key = crypto.randomUUID();
-      await draw();
-    } catch (error) {
-      problem.textContent = error.message;
-    }
-  };
-  side.replaceChildren(make("a", { href: "#inbox", class: "back" }, "All conversations"), log,
-    make("form", { onsubmit: answer }, text, size, problem, send));
-  return draw;
-}
-
-const parties = (message) => (message.direction === "inbound"
-  ? { sender: message.to, recipient: message.from } : { sender: message.from, recipient: message.to });
-
-async function block(about, box, send, problem) {
-  const { value: [told] } = await call("POST", "opt-outs/check", { body: { from: about.sender, recipients: [about.recipient] } });
-  box.disabled = send.disabled = told.isOptedOut === true;
-  if (told.isOptedOut) problem.textContent = "This person has opted out of this sender and cannot be texted until they text START.";
-  else if (problem.textContent.startsWith("This person has opted out")) problem.textContent = "";
-}
-
-function bubble(message) {
-  return make("li", { class: `bubble ${message.direction === "inbound" ? "in" : "out"}` },
-    make("span", { class: "words" }, message.text),
-    make("span", { class: "foot" }, when(message.at), " · ", message.keyword ?? message.state, " · ",
-      make("a", { href: `#message/${message.id}` }, "Explain")));
+function marks(one) {
+  const mark = (words, kind = "") => make("span", { class: `state ${kind}` }, words);
+  return [one.unread ? mark(`${one.unread} unread`, "waiting") : null, one.waitingSince ? mark("waiting", "waiting") : null,
+    one.lastMessage?.keyword ? mark(one.lastMessage.keyword) : null, one.status === "closed" ? mark("closed") : null,
+    one.assignee ? mark(one.assignee) : null, ...one.labels.map((label) => mark(label))];
 }

@@ -130,6 +130,47 @@ async def test_the_page_counts_segments_as_the_app_does(console: Page) -> None:
     assert told == [[one.encoding.value, one.units, one.segments] for one in counts]
 
 
+async def test_the_team_reads_assigns_notes_finds_and_closes(console: Page, people: People) -> None:
+    number = "+14255557003"
+    replies = {"value": [{"name": "Hours", "text": "We are open from 9 to 18, {{name}}."}]}
+    assert (await people.ask("PUT", "quick-replies", replies)).status == 200
+    await people.text(number, "When do you open?", to=SHORT_CODE)
+    row = console.get_by_role("list", name="Conversations").get_by_role("link", name=number)
+    await expect(row).to_contain_text("1 unread")
+    await expect(row).to_contain_text("waiting")
+    await open_thread(console, number)
+    await expect(row).not_to_contain_text("unread", timeout=15_000)
+    await expect(row).to_contain_text("waiting")
+    await console.get_by_text("Assign, label, close, notes").click()
+    await console.get_by_label("Assigned to").fill("Kim")
+    await console.get_by_label("Labels").fill("hours, vip")
+    await console.get_by_role("button", name="Save").click()
+    await expect(row).to_contain_text("Kim")
+    await expect(row).to_contain_text("vip")
+    await console.get_by_label("Note for the team").fill("Asked twice today.")
+    await console.get_by_role("button", name="Keep the note").click()
+    await expect(console.get_by_role("list", name="Notes")).to_contain_text("Asked twice today.")
+    await console.get_by_label("Quick reply").select_option("Hours")
+    await expect(console.get_by_role("textbox", name="Answer")).to_have_value("We are open from 9 to 18, {{name}}.")
+    await console.get_by_role("button", name="Close").click()
+    await expect(row).to_contain_text("closed")
+    await console.get_by_label("Show").select_option("Closed")
+    await expect(console.get_by_role("list", name="Conversations").get_by_role("link")).to_have_count(1)
+    await console.get_by_label("Show").select_option("Everything")
+    await console.get_by_label("Find a number or a text").fill("do you OPEN")
+    await console.get_by_label("Find a number or a text").press("Enter")
+    await expect(console.get_by_role("list", name="Conversations").get_by_role("link")).to_have_count(1)
+    assert "Asked" not in str(await people.on_handset(number))
+
+
+async def test_an_idle_inbox_is_answered_without_its_content(console: Page, people: People) -> None:
+    await people.text("+14255557004", "Hello", to=SHORT_CODE)
+    await expect(console.get_by_role("link", name="+14255557004")).to_be_visible()
+    async with console.expect_response(lambda one: one.url.endswith("/conversations") and one.status == 304) as idle:
+        pass
+    assert await (await idle.value).header_value("etag")
+
+
 def _recipients() -> bytes:
     """Give a CSV file of 500 rows, 20 of which name no number."""
     rows = [f"+1425777{number:04d},Ann" for number in range(GOOD_ROWS)]
