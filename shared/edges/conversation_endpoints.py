@@ -42,8 +42,9 @@ async def conversations(services: Services, call: Call[None, PageQuery]) -> Repl
     found = await services.conversations.search(Criteria(), call.query.max_page_size, call.query.skip_token)
     value = [ConversationAnswer.of(one) for one in found.conversations]
     answer = ConversationList(value=value, next_link=next_link(call.url, found.cursor))
-    headers = {} if call.query.skip_token else {"ETag": f'"{found.version}"'}
-    return Reply(answer, headers=headers)
+    if call.query.skip_token:
+        return tagged(call, answer.model_dump_json(by_alias=True, exclude_none=True))
+    return Reply(answer, headers={"ETag": f'"{found.version}"'})
 
 
 async def search(services: Services, call: Call[ConversationSearch, NoQuery]) -> ConversationSearchAnswer:

@@ -38,7 +38,11 @@ class Notes:
         except EntityExists:
             first = await self._table.get(conversation, f"notekey.{once}")
             if first is None or first.values["text"] != text:
-                raise Conflict("This idempotency key was used for another note. Use a new key.") from None
+                raise Conflict(
+                    "This idempotency key was used for another note. Use a new key for each note.",
+                    code="IdempotencyKeyReused",
+                    target="Idempotency-Key",
+                ) from None
             # Whoever was first may have died before it wrote the note itself.
             at_ms = int(first.values["atMs"])
         note = Note(f"{newest_first(at_ms)}-{once}", text, author, at_ms)
