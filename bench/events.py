@@ -27,6 +27,7 @@ from bench._machine import describe_machine
 from bench._people import numbers
 from bench._stack import Stack, Worker, running
 from bench._usage import Usage
+from local.carrier.events import TOPIC
 
 _COUNT = 5_000
 _AT_ONCE = 32
@@ -42,7 +43,6 @@ _TYPES = {
     _REPORT: "Microsoft.Communication.SMSDeliveryReportReceived",
     _TEXT: "Microsoft.Communication.SMSReceived",
 }
-_TOPIC = "/subscriptions/0/resourceGroups/bench/providers/Microsoft.Communication/communicationServices/bench"
 
 Event = Mapping[str, Any]
 
@@ -140,7 +140,7 @@ def _texts(count: int) -> list[Event]:
 def _event(function: str, event_id: str, data: Event) -> Event:
     return {
         "id": event_id,
-        "topic": _TOPIC,
+        "topic": TOPIC,
         "subject": f"/phonenumber/{_SENDER}",
         "data": data,
         "eventType": _TYPES[function],

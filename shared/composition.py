@@ -185,6 +185,7 @@ def build(settings: Settings, ports: Ports) -> Services:
     return Services(
         senders=senders,
         region=region,
+        event_topic=settings.event_topic,
         sending=sending,
         messages=messages,
         conversations=Conversations(

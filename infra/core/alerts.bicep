@@ -59,6 +59,12 @@ var alerts = [
     query: 'AppTraces | where Message has "The daily cap is reached"'
   }
   {
+    name: 'strange-events'
+    severity: 3
+    window: 'PT1H'
+    query: 'AppTraces | where Message has "Kept an event that is of no use here" | summarize events = count() | where events >= 5'
+  }
+  {
     name: 'leaks'
     severity: 3
     window: 'PT3H'

@@ -17,6 +17,7 @@ param instanceMemoryMB int
 param maximumInstanceCount int
 param signInClientId string
 param dailySegments int
+param eventTopic string
 param sms SmsSettings
 
 resource storage 'Microsoft.Storage/storageAccounts@2025-08-01' existing = {
@@ -89,6 +90,7 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     AZURE_CLIENT_ID: identityClientId
     ACS_ENDPOINT: communicationEndpoint
     SMS_SIGN_IN: empty(signInClientId) ? 'off' : 'on'
+    SMS_EVENT_TOPIC: eventTopic
     SMS_REQUESTS_PER_MINUTE: sms.?SMS_REQUESTS_PER_MINUTE ?? ''
     SMS_RECIPIENT_TEXTS_PER_HOUR: sms.?SMS_RECIPIENT_TEXTS_PER_HOUR ?? ''
     SMS_DAILY_SEGMENTS: string(dailySegments)

@@ -13,5 +13,6 @@ resource communication 'Microsoft.Communication/communicationServices@2026-03-18
   }
 }
 
+output id string = communication.id
 output name string = communication.name
 output endpoint string = 'https://${communication.properties.hostName}'

@@ -120,6 +120,7 @@ module app 'app.bicep' = {
     maximumInstanceCount: maximumInstanceCount
     signInClientId: signInClientId
     dailySegments: dailySegments
+    eventTopic: communication.outputs.id
     sms: sms
   }
 }

@@ -1,8 +1,9 @@
 """Events of Event Grid, as ACS sends them: read whatever their casing and schema, and handed to the services.
 
-An event that cannot be read is kept and noted, and never answered with an error: Event Grid would send it again for a
-day and then drop it. An error is raised only for what may work later, and says nothing of the event's content, since
-the host puts the exception's text in its answer.
+An event that cannot be read, or that is not for this app (of another topic, of another type, of a number that is none
+of our senders), is kept, noted and never acted upon. It is never answered with an error: Event Grid would send it
+again for a day and then drop it. An error is raised only for what may work later, and says nothing of the event's
+content, since the host puts the exception's text in its answer.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from shared.rules.phone_numbers import normalize_from_event
 from shared.services.bundle import Services
 from shared.services.delivery_reports import DeliveryReport
 from shared.services.inbound import TextReceived
-from shared.services.kept_events import KeptEvents, StrangeEvent
+from shared.services.kept_events import StrangeEvent
 
 TEXT_RECEIVED = "Microsoft.Communication.SMSReceived"
 REPORT_RECEIVED = "Microsoft.Communication.SMSDeliveryReportReceived"
 
 Event = func.EventGridEvent | func.CloudEvent
-E = TypeVar("E")
+E = TypeVar("E", TextReceived, DeliveryReport)
 
 _VALUE_LIMIT = 16_000
 _YEARS = range(2000, 3000)
@@ -36,29 +37,29 @@ _LOG = logging.getLogger("sms.events")
 
 
 class _Unreadable(Exception):
-    """The event lacks what it must have; the message names it."""
+    """The event lacks what it must have, or is not for this app; the message says what, without its content."""
 
 
 async def text_received(services: Services, event: Event) -> None:
     """Take an SMSReceived event."""
-    await _take(services.kept_events, event, TEXT_RECEIVED, read_text_received, services.inbound.receive)
+    await _take(services, event, TEXT_RECEIVED, read_text_received, services.inbound.receive)
 
 
 async def report_received(services: Services, event: Event) -> None:
     """Take an SMSDeliveryReportReceived event."""
-    await _take(services.kept_events, event, REPORT_RECEIVED, read_delivery_report, services.delivery_reports.receive)
+    await _take(services, event, REPORT_RECEIVED, read_delivery_report, services.delivery_reports.receive)
 
 
 async def _take(
-    kept_events: KeptEvents,
+    services: Services,
     event: Event,
     expected: str,
     read: Callable[[Event], E],
     receive: Callable[[E], Awaitable[None]],
 ) -> None:
     try:
-        known = _read(event, expected, read)
-        await (kept_events.keep(known) if isinstance(known, StrangeEvent) else receive(known))
+        known = _read(services, event, expected, read)
+        await (_keep(services, known) if isinstance(known, StrangeEvent) else receive(known))
     except SmsError:
         raise
     except Exception as error:  # noqa: BLE001 - the last boundary: an exception's text would be in the host's answer
@@ -66,17 +67,35 @@ async def _take(
         raise InternalError("The event could not be taken; the log says more.") from None
 
 
-def _read(event: Event, expected: str, read: Callable[[Event], E]) -> E | StrangeEvent:
+async def _keep(services: Services, strange: StrangeEvent) -> None:
+    await services.failures.note_event(await services.kept_events.keep(strange), strange.why)
+
+
+def _read(services: Services, event: Event, expected: str, read: Callable[[Event], E]) -> E | StrangeEvent:
     try:
-        _expect(event, expected)
-        return read(event)
+        _expect(event, expected, services.event_topic)
+        known = read(event)
     except _Unreadable as problem:
         return _strange(event, str(problem))
+    if services.senders.find(known.sender) is None:
+        return _strange(event, "an event of a number that is none of SMS_SENDERS")
+    return known
 
 
-def _expect(event: Event, expected: str) -> None:
+def _expect(event: Event, expected: str, topic: str) -> None:
+    if topic and _resource_id(_topic_of(event)) != _resource_id(topic):
+        raise _Unreadable("an event of a topic that is not SMS_EVENT_TOPIC")
     if _type_of(event) != expected:
         raise _Unreadable(f"an event that is not {expected}")
+
+
+def _resource_id(written: str) -> str:
+    # Resource ids are the same in any case, and Azure writes them in several.
+    return written.strip().rstrip("/").lower()
+
+
+def _topic_of(event: Event) -> str:
+    return str((event.source if isinstance(event, func.CloudEvent) else event.topic) or "")
 
 
 def read_text_received(event: Event) -> TextReceived:

@@ -18,6 +18,15 @@ class LimitSettings(BaseModel):
             "Service authentication, which must be on, and need app roles; function keys open nothing then.",
         ),
     ] = "off"
+    event_topic: Annotated[
+        str,
+        Field(
+            alias="SMS_EVENT_TOPIC",
+            pattern=r"^(/subscriptions/.+)?$",
+            description="Resource id of the Communication Services resource. Events of any other topic are kept and "
+            "not acted upon. Empty: events of every topic are taken.",
+        ),
+    ] = ""
     requests_per_minute: Annotated[
         int,
         Field(

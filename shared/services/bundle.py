@@ -42,6 +42,7 @@ class Services:
 
     senders: Senders
     region: str | None
+    event_topic: str
     sending: Sending
     messages: Messages
     conversations: Conversations

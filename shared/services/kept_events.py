@@ -30,8 +30,8 @@ class KeptEvents:
         self._table = table
         self._clock = clock
 
-    async def keep(self, event: StrangeEvent) -> None:
-        """Store the event and note it in the log, without anything of its content."""
+    async def keep(self, event: StrangeEvent) -> str:
+        """Store the event, note it in the log without anything of its content, and return its row key."""
         row = digest("event", event.type, event.id, event.body)
         values: dict[str, Value] = {
             "type": event.type[:256],
@@ -42,3 +42,4 @@ class KeptEvents:
         }
         await self._table.upsert(Entity(row[:2], row, values))
         _LOG.warning("Kept an event that is of no use here: %s", event.why)
+        return row

@@ -15,6 +15,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from local.carrier.events import TOPIC
 from shared.composition import Ports, build
 from shared.edges.carrier_memory import MemoryCarrier
 from shared.edges.queue_memory import MemoryQueues
@@ -158,7 +159,7 @@ def _texts(chance: random.Random) -> Iterator[Json]:
 def _event(event_id: str, kind: str, data: Json) -> Json:
     return {
         "id": event_id,
-        "topic": "/subscriptions/0/resourceGroups/x/providers/Microsoft.Communication/communicationServices/x",
+        "topic": TOPIC,
         "subject": f"/phonenumber/{SENDER}",
         "data": data,
         "eventType": f"Microsoft.Communication.{kind}",

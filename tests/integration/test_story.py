@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest_asyncio
 
+from local.carrier.events import TOPIC
 from tests.support.people import Json, People, people_of
 from tests.support.stack import RunningStack
 from tests.support.waiting import eventually
@@ -222,7 +223,7 @@ def _event(function: str, data: dict[str, Any], at: datetime, name: str = "") ->
     types = {"sms_received": "SMSReceived", "sms_delivery_report": "SMSDeliveryReportReceived"}
     event = {
         "id": f"{data['messageId']}{name}",
-        "topic": "/subscriptions/s/resourceGroups/r/providers/microsoft.communication/communicationservices/c",
+        "topic": TOPIC,
         "subject": "/phonenumber/18005550100",
         "eventType": f"Microsoft.Communication.{types[function]}",
         "eventTime": at.isoformat(),

@@ -34,7 +34,7 @@ _CODE = ("py", "bicep", "bicepparam", "json", "yaml", "toml", "js", "example")
 # What the host reads and the app does not.
 _OF_THE_HOST = {"FUNCTIONS_WORKER_RUNTIME"}
 # What the example fills in for the local stack, instead of the default.
-_LOCAL = {"ACS_CONNECTION_STRING", "AzureWebJobsStorage", "SMS_DEFAULT_SENDER", "SMS_SENDERS"}
+_LOCAL = {"ACS_CONNECTION_STRING", "AzureWebJobsStorage", "SMS_DEFAULT_SENDER", "SMS_SENDERS", "SMS_EVENT_TOPIC"}
 _LOCAL |= {"SMS_RELAY_TOPIC_ENDPOINT", "SMS_RELAY_TOPIC_KEY"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from shared.rules.errors import CarrierUnavailable, InternalError, StorageUnavai
 from shared.rules.states import State
 from tests.unit.edges.calling import Caller, calling
 from tests.unit.services.faults import Fault, FaultyTables
-from tests.unit.services.world import ANN, SHORT_CODE, TOLL_FREE, World
+from tests.unit.services.world import ANN, SHORT_CODE, TOLL_FREE, World, settings
 
 TEXT = {
     "messageId": "in-1",
@@ -212,3 +213,77 @@ async def test_a_defect_is_raised_without_what_it_was_about(
     assert "canary" not in str(raised.value) + caplog.text
     assert raised.value.__suppress_context__
     assert "KeyError at around" in caplog.text
+
+
+TOPIC = "/subscriptions/1/resourceGroups/rg/providers/Microsoft.Communication/communicationServices/acs"
+REPORT = {
+    "messageId": "out-1",
+    "from": TOLL_FREE,
+    "to": ANN,
+    "deliveryStatus": "Failed",
+    "deliveryStatusDetails": "4007",
+}
+
+
+@pytest.fixture
+def guarded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Caller]:
+    """Give a caller of an app that takes events of one topic."""
+    with calling(World(settings=settings(SMS_EVENT_TOPIC=TOPIC)), monkeypatch) as made:
+        yield made
+
+
+async def listed(caller: Caller) -> list[str]:
+    """Return why events are listed among the failures."""
+    failures, _ = await caller.world.services.failures.page(100, None)
+    return [json.loads(one.body)["why"] for one in failures if one.queue == "events"]
+
+
+@pytest.mark.parametrize("written", [TOPIC, TOPIC.lower(), TOPIC.upper(), f"{TOPIC}/"])
+async def test_an_event_of_the_topic_is_taken_however_its_id_is_written(guarded: Caller, written: str) -> None:
+    await guarded.event("sms_received", event_grid(TEXT_RECEIVED, TEXT, topic=written))
+    await guarded.event("sms_received", cloud(TEXT_RECEIVED, {**TEXT, "messageId": "in-2"}, source=written))
+    assert len(guarded.world.messages()) == 2
+    assert await listed(guarded) == []
+
+
+@pytest.mark.parametrize("topic", ["", "t", f"{TOPIC}2", f"/x{TOPIC}", TOPIC.replace("/1/", "/2/")])
+@pytest.mark.parametrize("schema", ["eventGrid", "cloud"])
+async def test_an_event_of_another_topic_is_kept_listed_and_not_acted_upon(
+    guarded: Caller, topic: str, schema: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, kind, data in (("sms_received", TEXT_RECEIVED, TEXT), ("sms_delivery_report", REPORT_RECEIVED, REPORT)):
+        event = event_grid(kind, data, topic=topic) if schema == "eventGrid" else cloud(kind, data, source=topic)
+        await guarded.event(name, event)
+    assert not guarded.world.messages()
+    assert not await guarded.world.blocked()
+    assert guarded.world.row_count("KeptEvents") == 2
+    assert await listed(guarded) == ["an event of a topic that is not SMS_EVENT_TOPIC"] * 2
+    assert ANN not in caplog.text
+
+
+async def test_where_no_topic_is_set_every_topic_is_taken(caller: Caller) -> None:
+    await caller.event("sms_received", event_grid(TEXT_RECEIVED, TEXT, topic="anything"))
+    assert await caller.world.blocked()
+
+
+async def test_events_of_a_number_that_is_not_ours_are_kept_listed_and_not_acted_upon(caller: Caller) -> None:
+    await caller.event("sms_received", event_grid(TEXT_RECEIVED, {**TEXT, "to": "+18005550199"}))
+    await caller.event("sms_delivery_report", event_grid(REPORT_RECEIVED, {**REPORT, "from": "+18005550199"}))
+    assert not caller.world.messages()
+    assert caller.world.row_count("OptOuts") == 0
+    assert await listed(caller) == ["an event of a number that is none of SMS_SENDERS"] * 2
+
+
+async def test_an_event_on_the_list_is_taken_off_by_hand_and_stays_when_all_work_is_done_again(caller: Caller) -> None:
+    await caller.event("sms_received", event_grid("Some.Other", TEXT))
+    assert await caller.world.services.failures.resend_all() == 0
+    ((failure,), _) = await caller.world.services.failures.page(100, None)
+    await caller.world.services.failures.resend(failure.id)
+    assert await listed(caller) == []
+    assert caller.world.row_count("KeptEvents") == 1
+
+
+async def test_an_event_that_comes_again_is_listed_once(caller: Caller) -> None:
+    for _ in range(3):
+        await caller.event("sms_received", event_grid("Some.Other", TEXT))
+    assert len(await listed(caller)) == 1
