@@ -85,8 +85,8 @@ def test_runs_of_timers_are_those_of_the_function_app() -> None:
 
 def test_alerts_and_memory_are_those_of_the_template() -> None:
     alerts = (ROOT / "infra" / "core" / "alerts.bicep").read_text("utf-8")
-    assert len(re.findall(r"^    name: '[a-z-]+'$", alerts.partition("resource ")[0], re.MULTILINE)) == 9
-    assert cost.numbers(PAGE)["alerts"] == 9
+    assert len(re.findall(r"^    name: '[a-z-]+'$", alerts.partition("resource ")[0], re.MULTILINE)) == 10
+    assert cost.numbers(PAGE)["alerts"] == 10
     assert "evaluationFrequency: 'PT15M'" in alerts
     main = (ROOT / "infra" / "core" / "main.bicep").read_text("utf-8")
     assert re.findall(r"param instanceMemoryMB int = (\d+)", main) == ["2048"]
@@ -102,7 +102,7 @@ def test_other_numbers_give_other_results() -> None:
 
 def test_words_on_the_cost_of_idling_are_right() -> None:
     small = cost.results(PAGE, {"memory_gb": 0.5})
-    assert (round(cost.results(PAGE, {})["idle_cost"]), round(small["idle_cost"])) == (20, 7)
+    assert (round(cost.results(PAGE, {})["idle_cost"]), round(small["idle_cost"])) == (21, 7)
     assert round(small["timer_time_cost"]) == 2
     words = " ".join((DOCS / "deploying.md").read_text("utf-8").split())
     assert "about twenty dollars a month" in words
