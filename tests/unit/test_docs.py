@@ -85,6 +85,12 @@ def test_tests_that_are_named_exist(page: Path) -> None:
         assert not name or name in _functions(ROOT / file), f"{file}::{name}"
 
 
+def test_every_risk_of_owasp_has_a_line_with_a_test() -> None:
+    lines = re.findall(r"^\| API.*$", (ROOT / "SECURITY.md").read_text("utf-8"), re.MULTILINE)
+    assert [line.split()[1] for line in lines] == [f"API{number}" for number in range(1, 11)]
+    assert [line for line in lines if not any(name for _, name in _TEST.findall(line))] == []
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_tests_that_are_linked_are_in_their_file(page: Path) -> None:
     for name, file in _TEST_LINK.findall(page.read_text("utf-8")):
