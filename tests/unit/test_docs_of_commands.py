@@ -65,6 +65,12 @@ def test_settings_are_taken_by_the_app(block: Block) -> None:
     Settings.from_environment({**reference.LEAST, **values})
 
 
+def test_the_example_of_senders_is_taken_by_the_app() -> None:
+    [block] = [one for one in BLOCKS if one.page == "docs/settings.md" and one.language == "json"]
+    settings = Settings.from_environment({**reference.LEAST, "SMS_SENDERS": " ".join(block.text.split())})
+    assert len(settings.senders) == 3
+
+
 @pytest.mark.parametrize("block", _of("csv"))
 def test_files_have_the_columns_that_the_app_writes(block: Block) -> None:
     header, *rows = csv.reader(io.StringIO(block.text))
