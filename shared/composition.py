@@ -39,6 +39,7 @@ from shared.services.delivery_drops import DeliveryDrops
 from shared.services.delivery_reports import DeliveryReports
 from shared.services.departure import Departure
 from shared.services.dispatch import Dispatch
+from shared.services.ends import Ends, Records
 from shared.services.explanations import Explanations
 from shared.services.failures import Failures
 from shared.services.fence import Fences
@@ -53,7 +54,7 @@ from shared.services.missing_reports import MissingReports
 from shared.services.notes import Notes
 from shared.services.opt_out_lists import OptOutLists
 from shared.services.opt_outs import OptOuts
-from shared.services.outbox import NOTICES_QUEUE, Outbox
+from shared.services.outbox import NOTICES_QUEUE, Outbox, Relays, WebhookRelay
 from shared.services.pacer import Pacer
 from shared.services.pauses import Pauses
 from shared.services.quick_replies import QuickReplies
@@ -62,6 +63,7 @@ from shared.services.releases import Releases
 from shared.services.request_rates import RequestRates
 from shared.services.rollups import Rollups
 from shared.services.sending import Sending, SendPolicy
+from shared.services.topic import PatientTopic, TopicPost
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE, Work
 
 if TYPE_CHECKING:
@@ -88,7 +90,25 @@ def build(settings: Settings, ports: Ports) -> Services:
     messages, activity = Messages(table("Messages")), ActivityLog(table("Activity"), marks)
     rollups = Rollups(table("Rollups"), activity, marks, clock)
     opt_outs = OptOuts(table("OptOuts"), table("OptOutAnnouncements"), clock)
-    consents = Consents(opt_outs, messages, activity, senders)
+    lanes, notices_queue = Lanes(table("Outbox"), clock), ports.queues.queue(NOTICES_QUEUE)
+    outbox = Outbox(lanes, notices_queue, clock)
+    to_webhook = [WebhookRelay(outbox)] if ports.webhook else []
+    relay = Relays(*to_webhook, ports.relay)
+    patient = Relays(*to_webhook, PatientTopic(ports.relay, outbox))
+    ends, failures = Ends(patient), Failures(table("Failures"), ports.queues, patient, clock)
+    records = Records(messages, activity, ends)
+    deliveries = Deliveries(
+        lanes=lanes,
+        pauses=Pauses(table("Outbox"), clock),
+        webhook=ports.webhook,
+        topic=TopicPost(ports.relay),
+        queue=notices_queue,
+        failures=failures,
+        clock=clock,
+    )
+    consents = Consents(
+        opt_outs=opt_outs, messages=messages, activity=activity, relay=patient, senders=senders, clock=clock
+    )
     kept_events = KeptEvents(table("KeptEvents"), clock)
     keep = timedelta(hours=settings.idempotency_hours)
     idempotency = Idempotency(table("Idempotency"), clock, keep)
@@ -102,21 +122,9 @@ def build(settings: Settings, ports: Ports) -> Services:
         clock=clock,
         repeat_window=timedelta(seconds=settings.repeat_window_seconds),
     )
-    failures = Failures(table("Failures"), ports.queues, clock)
-    lanes, notices_queue = Lanes(table("Outbox"), clock), ports.queues.queue(NOTICES_QUEUE)
-    relay = Outbox(lanes, notices_queue, clock, ports.relay) if ports.webhook else ports.relay
-    deliveries = Deliveries(
-        lanes=lanes,
-        pauses=Pauses(table("Outbox"), clock),
-        webhook=ports.webhook,
-        queue=notices_queue,
-        failures=failures,
-        clock=clock,
-    )
     batches, campaigns = Batches(table("Batches"), clock), Campaigns(table("Campaigns"), clock)
     dispatch = Dispatch(
-        messages=messages,
-        activity=activity,
+        records=records,
         batches=batches,
         fences=fences,
         departure=departure,
@@ -130,14 +138,14 @@ def build(settings: Settings, ports: Ports) -> Services:
         batches=batches,
         messages=messages,
         activity=activity,
+        ends=ends,
         idempotency=idempotency,
         clock=clock,
         policy=SendPolicy(timedelta(minutes=settings.send_within_minutes), settings.countries, limits),
     )
     chunk_runs = ChunkRuns(
         campaigns=campaigns,
-        messages=messages,
-        activity=activity,
+        records=records,
         allowance=allowance,
         departure=departure,
         queue=ports.queues.queue(CAMPAIGNS_QUEUE),
@@ -181,7 +189,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         senders=senders,
         clock=clock,
     )
-    recipients = CampaignRecipients(campaigns=campaigns, messages=messages, activity=activity, clock=clock)
+    recipients = CampaignRecipients(campaigns=campaigns, messages=messages, activity=activity, ends=ends, clock=clock)
     return Services(
         senders=senders,
         region=region,
@@ -196,7 +204,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         opt_out_lists=OptOutLists(opt_outs=opt_outs, consents=consents, senders=senders, clock=clock, region=region),
         analytics=Analytics(activity, rollups),
         rollups=rollups,
-        delivery_drops=DeliveryDrops(table("Rollups"), rollups, ports.relay, clock),
+        delivery_drops=DeliveryDrops(table("Rollups"), rollups, relay, clock),
         prices=settings.prices,
         health=Health(table("OptOuts"), ports.carrier, clock),
         inbound=inbound,
@@ -217,7 +225,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         work=Work(sending, releases, deliveries),
         failures=failures,
         deliveries=deliveries,
-        missing_reports=MissingReports(messages, activity, clock, timedelta(hours=settings.report_within_hours)),
+        missing_reports=MissingReports(messages, activity, ends, clock, timedelta(hours=settings.report_within_hours)),
     )
 
 

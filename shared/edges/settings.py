@@ -199,8 +199,8 @@ class Settings(LimitSettings):
         Field(
             alias="SMS_RELAY_TOPIC_ENDPOINT",
             pattern="^(https?://.+)?$",
-            description="Endpoint of the Event Grid topic that inbound texts, opt-out changes and final states "
-            "are relayed to. Empty: no relay.",
+            description="Endpoint of the Event Grid topic that inbound texts, opt-out changes, final states and "
+            "failures are relayed to. Empty: no relay.",
         ),
     ] = ""
     relay_topic_key: Annotated[

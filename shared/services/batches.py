@@ -35,7 +35,8 @@ class Batch:
     `go_ms`: when the sender's pace has room for it (reserved); `wake_ms`: when the timer looks at it again;
     `lease_ms`: until when a worker is at it; `round`: how often the carrier took nothing. `caller`: who asked for it;
     `hold`: what it has of the daily cap; `used`: segments of its texts that have gone, or may have; `left`: of those
-    that wait, None before the first was tried.
+    that wait, None before the first was tried. `interrupted`, which is not stored: the worker before this one did not
+    give it back.
     """
 
     send: Send
@@ -56,6 +57,7 @@ class Batch:
     hold: Hold = NOTHING
     used: int = 0
     left: int | None = None
+    interrupted: bool = False
     etag: str = ""
 
     @property
@@ -144,7 +146,7 @@ class Batches:
         batch = _from_entity(entity)
         if batch.lease_ms > to_ms(self._clock.now()):
             return None
-        return await self.keep(self._leased(batch))
+        return await self.keep(self._leased(replace(batch, interrupted=bool(batch.lease_ms))))
 
     async def keep(self, batch: Batch) -> Batch | None:
         """Write a batch that was read; None if somebody else has written it since."""

@@ -13,6 +13,7 @@ from shared.rules.states import History, State, Step
 from shared.services.activity import Activity, ActivityLog
 from shared.services.campaign_rows import PreparedRecipient
 from shared.services.campaigns import CHUNKS_PER_BLOCK, Campaign, Campaigns, Chunk
+from shared.services.ends import Ends
 from shared.services.messages import Direction, Message, Messages
 
 
@@ -52,10 +53,13 @@ class _Place:
 class CampaignRecipients:
     """Finds and cancels the recipients that wait."""
 
-    def __init__(self, *, campaigns: Campaigns, messages: Messages, activity: ActivityLog, clock: Clock) -> None:
+    def __init__(
+        self, *, campaigns: Campaigns, messages: Messages, activity: ActivityLog, ends: Ends, clock: Clock
+    ) -> None:
         self._campaigns = campaigns
         self._messages = messages
         self._activity = activity
+        self._ends = ends
         self._clock = clock
 
     async def find(self, key: MessageKey) -> Message | None:
@@ -91,6 +95,7 @@ class CampaignRecipients:
     async def _record(self, place: _Place) -> Message:
         canceled = Step(State.CANCELED, self._now_ms(), Reason.CANCELED)
         message, _ = await self._messages.put_new(self._draft(place).with_step(canceled))
+        await self._ends.tell([message])
         await self._activity.merge(Activity.of(message))
         if not message.delivery_report:
             await self._messages.copy_to_conversation(message)

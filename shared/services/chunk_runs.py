@@ -23,15 +23,16 @@ from shared.rules.pacing import CAMPAIGN_AHEAD_MS
 from shared.rules.quiet_hours import DayHours, next_allowed
 from shared.rules.reasons import Reason
 from shared.rules.states import State, Step
-from shared.services.activity import Activity, ActivityLog
+from shared.services.activity import Activity
 from shared.services.allowance import Allowance
 from shared.services.campaign_recipients import draft_of
 from shared.services.campaign_rows import PreparedRecipient
 from shared.services.campaigns import LEASE, Campaign, Campaigns, Chunk, Status
 from shared.services.chunk_holds import ChunkHolds, freed, gone_of, segments_of
 from shared.services.departure import REQUESTS_AT_ONCE, Claim, Departed, Departure, Overtaken, Settlement, refused
+from shared.services.ends import Records
 from shared.services.fence import UNREAD
-from shared.services.messages import Message, Messages
+from shared.services.messages import Message
 
 # For how long a worker waits for its moment before it gives the chunk back to the queue.
 _PATIENCE_MS = 10_000
@@ -77,8 +78,7 @@ class ChunkRuns:
         self,
         *,
         campaigns: Campaigns,
-        messages: Messages,
-        activity: ActivityLog,
+        records: Records,
         allowance: Allowance,
         departure: Departure,
         queue: Queue,
@@ -86,8 +86,9 @@ class ChunkRuns:
         clock: Clock,
     ) -> None:
         self._campaigns = campaigns
-        self._messages = messages
-        self._activity = activity
+        self._messages = records.messages
+        self._activity = records.activity
+        self._ends = records.ends
         self._pacer, self._caps = allowance.pacer, allowance.caps
         self._holds = ChunkHolds(campaigns, allowance.caps)
         self._departure = departure
@@ -262,6 +263,7 @@ class ChunkRuns:
         return messages
 
     async def _trace(self, campaign: Campaign, messages: Sequence[Message]) -> None:
+        await self._ends.tell(messages)
         await self._activity.record([Activity.of(message) for message in messages])
         if not campaign.delivery_report:
             await asyncio.gather(*(self._messages.copy_to_conversation(message) for message in messages))

@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from datetime import timedelta
 
-from shared.rules.ids import conversation_id, digest, newest_first
+from shared.ports.clock import Clock
+from shared.ports.relay import Relay
+from shared.rules.ids import conversation_id, digest, newest_first, to_ms
 from shared.rules.keywords import KeywordKind, classify
 from shared.rules.states import State, Step
 from shared.services.activity import Activity, ActivityLog, Kind
 from shared.services.messages import Message, Messages
+from shared.services.notices import opt_out_changed
 from shared.services.opt_outs import ALL_SENDERS, Applied, Change, Consent, OptOuts, Source
 from shared.services.senders import Senders
+
+_FROM_CALLERS = frozenset({Source.API, Source.IMPORT})
+# For so long a request that a crash interrupted is expected to be repeated.
+_REPEATED_WITHIN = timedelta(hours=1)
 
 
 class Consents:
     """Applies changes of consent and leaves their trace in the activity."""
 
-    def __init__(self, opt_outs: OptOuts, messages: Messages, activity: ActivityLog, senders: Senders) -> None:
+    def __init__(
+        self,
+        *,
+        opt_outs: OptOuts,
+        messages: Messages,
+        activity: ActivityLog,
+        relay: Relay,
+        senders: Senders,
+        clock: Clock,
+    ) -> None:
         self._opt_outs = opt_outs
+        self._relay = relay
+        self._clock = clock
         self._messages = messages
         self._activity = activity
         self._senders = senders
@@ -32,11 +51,24 @@ class Consents:
         return applied
 
     async def change(self, change: Change) -> Applied:
-        """Apply what a caller asks for, and count it if it makes a difference: callers list the same people again."""
+        """Apply what a caller asks for; tell of it and count it if it makes a difference.
+
+        Callers list the same people again. Then that which made the difference is told and counted once more, if it is
+        not long ago: its worker may have died before it did.
+        """
         applied = await self._opt_outs.apply(change)
         if applied.flipped:
-            await self._activity.merge(_activity_of(change))
+            await self._note(change)
+            return applied
+        since_ms = to_ms(self._clock.now() - _REPEATED_WITHIN)
+        for earlier in await self._opt_outs.flips_since(change.recipient, since_ms):
+            if earlier.source in _FROM_CALLERS and earlier.consent is change.consent:
+                await self._note(earlier)
         return applied
+
+    async def _note(self, change: Change) -> None:
+        await self._relay.publish([opt_out_changed(change)])
+        await self._activity.merge(_activity_of(change))
 
     async def answers_opt_out(self, message: Message) -> bool:
         """Tell whether this text, a YES to one of our senders, answers an opt-out: the person had opted out then."""
@@ -56,7 +88,9 @@ class Consents:
         for message in later:
             is_yes = classify(message.text).kind is KeywordKind.OPT_IN_ANSWER
             if is_yes and await self.answers_opt_out(message):
-                await self.hear(opt_in_by(message))
+                heard = await self.hear(opt_in_by(message))
+                if heard.flipped:
+                    await self._relay.publish([opt_out_changed(heard.change)])
 
 
 def opt_in_by(message: Message) -> Change:

@@ -125,7 +125,7 @@ class DeliveryReports:
     async def _tell(self, settled: Message | None, applied: Applied | None) -> None:
         notices = [message_settled(settled)] if settled and settled.state in ENDS else []
         if applied and applied.flipped:
-            notices.append(opt_out_changed(applied))
+            notices.append(opt_out_changed(applied.change))
         if notices:
             await self._relay.publish(notices)
 

@@ -24,12 +24,13 @@ from shared.rules.ids import to_ms
 from shared.rules.pacing import LATENESS_MS
 from shared.rules.reasons import Reason
 from shared.rules.states import WAITING, State, Step
-from shared.services.activity import Activity, ActivityLog
+from shared.services.activity import Activity
 from shared.services.allowance import Allowance
 from shared.services.batches import Batch, Batches
 from shared.services.departure import Claim, Departed, Departure, Overtaken, Settlement, reason_of, refused
+from shared.services.ends import Records
 from shared.services.fence import OPEN, Fence, Fences
-from shared.services.messages import Message, Messages
+from shared.services.messages import Message
 
 # For how long a worker waits for its moment; what goes later waits in the queue, and comes out this much before.
 _AHEAD_MS = 2_000
@@ -50,6 +51,12 @@ class _Claimed:
     traces: Mapping[str, Activity]
 
     @property
+    def ended(self) -> Sequence[Message]:
+        """Return the messages that have ended, of which the application may not have been told."""
+        new = [claim.message for claim in self.claims if not claim.retaken]
+        return [*new, *_untold(self.batch, [claim.message for claim in self.claims if claim.retaken])]
+
+    @property
     def open(self) -> Sequence[Claim]:
         """Return the claims that are to be handed over."""
         return [claim for claim in self.claims if claim.message.state is State.SENDING]
@@ -61,8 +68,7 @@ class Dispatch:
     def __init__(
         self,
         *,
-        messages: Messages,
-        activity: ActivityLog,
+        records: Records,
         batches: Batches,
         fences: Fences,
         departure: Departure,
@@ -70,8 +76,9 @@ class Dispatch:
         queue: Queue,
         clock: Clock,
     ) -> None:
-        self._messages = messages
-        self._activity = activity
+        self._messages = records.messages
+        self._activity = records.activity
+        self._ends = records.ends
         self._batches = batches
         self._fences = fences
         self._departure = departure
@@ -116,6 +123,7 @@ class Dispatch:
         drafts = [batch.draft(recipient, step) for recipient in batch.recipients]
         stored = await asyncio.gather(*(self._messages.put_new(draft) for draft in drafts))
         messages = tuple(message for message, _ in stored)
+        await self._ends.tell(_untold(batch, messages))
         await self._activity.record([Activity.of(message) for message in messages])
         await self._put_back(batch, batch.next_ms)
         return messages
@@ -124,6 +132,7 @@ class Dispatch:
         expired = Step(State.EXPIRED, self._now_ms(), Reason.EXPIRED)
         drafts = [batch.draft(recipient, expired) for recipient in batch.recipients]
         messages = tuple(await asyncio.gather(*(self._expire_one(draft) for draft in drafts)))
+        await self._ends.tell(messages)
         await self._activity.record([Activity.of(message) for message in messages])
         # What a worker that died had asked of the daily cap is found by asking for nothing.
         batch = replace(batch, hold=await self._caps.take(batch.holder, await self._settled(batch), 0, 0))
@@ -154,6 +163,7 @@ class Dispatch:
             await self._batches.close(batch)
             raise error
         messages = await asyncio.gather(*(self._hold_up_one(draft) for draft in first))
+        await self._ends.tell(_untold(batch, messages))
         await self._activity.record([Activity.of(message) for message in messages])
         if any(one.state in WAITING or one.state is State.SENDING for one in messages):
             until_ms = self._now_ms() + (error.retry_after_s or 0) * 1000
@@ -205,6 +215,7 @@ class Dispatch:
 
     async def _depart(self, claimed: _Claimed) -> tuple[Message, ...]:
         batch = claimed.batch
+        await self._ends.tell(claimed.ended)
         departed = await self._wait_and_go(batch, claimed.open, claimed.fence)
         settlements = [*departed.settlements, *self._not_taken(departed)]
         settled = await self._record(settlements, claimed.traces)
@@ -273,6 +284,7 @@ class Dispatch:
             self._messages.settle(one.message, one.step, one.carrier_message_id, one.trace) for one in settlements
         )
         settled, _ = await asyncio.gather(asyncio.gather(*writes), self._activity.record(steps))
+        await self._ends.tell(settled)
         return {message.key.row: message for message in settled}
 
     async def _record_in_turn(self, settlements: Sequence[Settlement]) -> dict[str, Message]:
@@ -281,11 +293,17 @@ class Dispatch:
             self._messages.settle(one.message, one.step, one.carrier_message_id, one.trace) for one in settlements
         )
         settled = await asyncio.gather(*writes)
+        await self._ends.tell(settled)
         await self._activity.record([Activity.of(message) for message in settled])
         return {message.key.row: message for message in settled}
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())
+
+
+def _untold(batch: Batch, messages: Sequence[Message]) -> Sequence[Message]:
+    """Return those of which an earlier worker may not have told, if they have ended: it, or who canceled, died."""
+    return [one for one in messages if batch.interrupted or one.state is State.CANCELED]
 
 
 def _following(trace: Activity, end: Activity) -> Activity:

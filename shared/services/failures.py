@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 from shared.ports.clock import Clock
 from shared.ports.queue import Queues
+from shared.ports.relay import Relay
 from shared.ports.tables import Entity, Range, Table, Value, scan
 from shared.rules.errors import NotFound
 from shared.rules.holds import day_of
 from shared.rules.ids import DAY_MS, digest, newest_first, to_ms
+from shared.services.notices import work_failed
+from shared.services.outbox import NOTICES_QUEUE
 
 _LOG = logging.getLogger(__name__)
 _PARTITION = "failures"
@@ -36,17 +39,23 @@ class Failure:
 class Failures:
     """The failures in their table."""
 
-    def __init__(self, table: Table, queues: Queues, clock: Clock) -> None:
+    def __init__(self, table: Table, queues: Queues, relay: Relay, clock: Clock) -> None:
         self._table = table
+        self._relay = relay
         self._queues = queues
         self._clock = clock
 
     async def keep(self, queue: str, body: str, *, failed_ms: int = 0) -> None:
-        """Keep a message that came out of the poison queue of `queue`, or that failed at `failed_ms`, once for each."""
+        """Keep a message that came out of the poison queue of `queue`, or that failed at `failed_ms`, once for each.
+
+        The application is told of it, but for what could not be told to it.
+        """
         failed_ms = failed_ms or to_ms(self._clock.now())
         row = f"{newest_first(failed_ms)}-{digest('failure', queue, body)}"
         values: dict[str, Value] = {"queue": queue, "body": body[:_BODY_LIMIT], "failedMs": failed_ms}
         await self._table.upsert(Entity(_PARTITION, row, values))
+        if queue != NOTICES_QUEUE:
+            await self._relay.publish([work_failed(row, queue, failed_ms)])
         _LOG.error("Work of the queue %s could not be done; GET failures lists it.", queue)
 
     async def note_event(self, row: str, why: str) -> None:

@@ -101,7 +101,7 @@ class Inbound:
         if kind is not KeywordKind.OPT_OUT:
             await self._count_response(message)
         await self._answer(message, kind, applied)
-        changes = [opt_out_changed(applied)] if applied and applied.flipped else []
+        changes = [opt_out_changed(applied.change)] if applied and applied.flipped else []
         await self._relay.publish([text_received(message), *changes])
         await self._messages.settle_handled(message)
 

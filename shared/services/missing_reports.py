@@ -9,6 +9,7 @@ from shared.rules.ids import to_ms
 from shared.rules.reasons import Reason
 from shared.rules.states import State, Step
 from shared.services.activity import Activity, ActivityLog, Kind
+from shared.services.ends import Ends
 from shared.services.messages import Messages
 
 # A text is found by when it was accepted; most are sent at once, and once a day those are found that were not.
@@ -20,9 +21,10 @@ _DAILY_AT_HOUR = 3
 class MissingReports:
     """Settles what no report has settled."""
 
-    def __init__(self, messages: Messages, activity: ActivityLog, clock: Clock, within: timedelta) -> None:
+    def __init__(self, messages: Messages, activity: ActivityLog, ends: Ends, clock: Clock, within: timedelta) -> None:
         self._messages = messages
         self._activity = activity
+        self._ends = ends
         self._clock = clock
         self._within = within
 
@@ -39,9 +41,15 @@ class MissingReports:
 
     async def _settle(self, one: Activity, now_ms: int) -> bool:
         message = await self._messages.get(one.message_key)
-        if message is None or message.state is not State.SENT or not message.delivery_report:
+        if message is None or not message.delivery_report:
             return False
-        settled = await self._messages.settle(message, Step(State.UNKNOWN, now_ms, Reason.REPORT_MISSING))
+        settled = message
+        if message.state is State.SENT:
+            settled = await self._messages.settle(message, Step(State.UNKNOWN, now_ms, Reason.REPORT_MISSING))
+        elif message.reason != Reason.REPORT_MISSING:
+            return False
+        # Else a worker settled it that died before it noted that.
+        await self._ends.tell([settled])
         await self._activity.merge(Activity.of(settled))
         await self._messages.copy_to_conversation(settled)
         return True

@@ -6,7 +6,7 @@ from shared.ports.relay import Notice
 from shared.rules.delivery_rates import Arrivals
 from shared.rules.ids import conversation_id, digest, from_ms, recipient_key
 from shared.services.messages import Message
-from shared.services.opt_outs import Applied, Change
+from shared.services.opt_outs import Change
 from shared.services.tallies import GroupBy
 
 
@@ -51,9 +51,8 @@ def message_settled(message: Message) -> Notice:
     )
 
 
-def opt_out_changed(applied: Applied) -> Notice:
+def opt_out_changed(change: Change) -> Notice:
     """Return the notice that a person left or came back."""
-    change = applied.change
     return Notice(
         id=digest("opt-out", change.id),
         type="Sms.OptOutChanged",
@@ -68,6 +67,17 @@ def opt_out_changed(applied: Applied) -> Notice:
             "changedAt": from_ms(change.at_ms).isoformat(),
         },
         lane=_lane_of(change),
+    )
+
+
+def work_failed(failure_id: str, queue: str, failed_ms: int) -> Notice:
+    """Return the notice that work of a queue could not be done after all tries."""
+    return Notice(
+        id=digest("failed", failure_id),
+        type="Sms.WorkFailed",
+        subject=f"failures/{failure_id}",
+        at=from_ms(failed_ms),
+        data={"id": failure_id, "queue": queue, "failedAt": from_ms(failed_ms).isoformat()},
     )
 
 

@@ -222,6 +222,11 @@ class OptOuts:
         rows = Range(recipient_key(recipient), row_from=_CHANGE_ROWS[0], row_to=_CHANGE_ROWS[1])
         return tuple([_change_from_entity(entity) async for entity in scan(self._table, rows)])
 
+    async def flips_since(self, recipient: str, since_ms: int) -> Sequence[Change]:
+        """Return the changes since then that made a difference to whether the recipient may be texted."""
+        rows = Range(recipient_key(recipient), row_from=_CHANGE_ROWS[0], row_to=f"change.{newest_first(since_ms)}~")
+        return [_change_from_entity(row) async for row in scan(self._table, rows) if row.values["flipped"]]
+
     async def page(self, limit: int, cursor: str | None) -> tuple[tuple[OptOut, ...], str | None]:
         """Return up to `limit` opt-outs in force, in no order that means anything, and the next page's cursor."""
         rows = Range(row_from=_SCOPE_ROWS[0], row_to=_SCOPE_ROWS[1])

@@ -1,6 +1,6 @@
-"""The outbox: notices for the webhook are stored here, and are then delivered by `deliveries`.
+"""The outbox: what is to be delivered is stored here, in lanes, and is then delivered by `deliveries`.
 
-It is a relay, so whoever tells the application of something has it stored before that counts as done.
+To those who tell the application of something it is a relay, so it is stored before what they tell counts as done.
 """
 
 from __future__ import annotations
@@ -28,24 +28,21 @@ GRACE_MS = 60_000
 
 
 class Outbox:
-    """A relay that stores notices for the webhook, and then passes them on to the topic."""
+    """Puts what is to be delivered into lanes, and the lanes into the queue."""
 
-    def __init__(self, lanes: Lanes, queue: Queue, clock: Clock, then: Relay) -> None:
+    def __init__(self, lanes: Lanes, queue: Queue, clock: Clock) -> None:
         self._lanes = lanes
         self._queue = queue
         self._clock = clock
-        self._then = then
 
-    async def publish(self, notices: Sequence[Notice]) -> None:
-        """Store the notices, and hand them to the topic; StorageUnavailable, or what the topic raises."""
+    async def store(self, deliveries: Sequence[tuple[str, Delivery]]) -> None:
+        """Store each in the lane beside it, in this order and once; StorageUnavailable if that cannot be done."""
         by_lane: dict[str, list[Delivery]] = {}
-        for notice in notices:
-            lane_id = digest("lane", notice.lane or notice.subject)
-            by_lane.setdefault(lane_id, []).append(Delivery(notice.id, body_of(notice)))
+        for lane_id, delivery in deliveries:
+            by_lane.setdefault(lane_id, []).append(delivery)
         lanes = list(by_lane.items())
         for start in range(0, len(lanes), _AT_ONCE):
             await asyncio.gather(*(self._store(*lane) for lane in lanes[start : start + _AT_ONCE]))
-        await self._then.publish(notices)
 
     async def _store(self, lane_id: str, deliveries: Sequence[Delivery]) -> None:
         due_ms = to_ms(self._clock.now()) + GRACE_MS
@@ -55,6 +52,29 @@ class Outbox:
             await self._queue.put(named(lane_id))
         except StorageUnavailable:
             _LOG.warning("A lane of notices is not in the queue; the timer puts it in.")
+
+
+class WebhookRelay:
+    """A relay that stores notices for the webhook."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    async def publish(self, notices: Sequence[Notice]) -> None:
+        """Store the notices, each in the lane of its conversation; StorageUnavailable if that cannot be done."""
+        await self._outbox.store([(_lane_of(notice), Delivery(notice.id, body_of(notice))) for notice in notices])
+
+
+class Relays:
+    """Several relays as one: the notices go to each in turn."""
+
+    def __init__(self, *relays: Relay) -> None:
+        self._relays = relays
+
+    async def publish(self, notices: Sequence[Notice]) -> None:
+        """Hand over the notices to all, or raise what the first one raises that does not take them."""
+        for relay in self._relays:
+            await relay.publish(notices)
 
 
 def named(lane_id: str) -> str:
@@ -67,3 +87,7 @@ def body_of(notice: Notice) -> str:
     at = notice.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     body = {"type": notice.type, "timestamp": at, "data": dict(notice.data)}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def _lane_of(notice: Notice) -> str:
+    return digest("lane", notice.lane or notice.subject)

@@ -21,6 +21,7 @@ from shared.rules.states import State
 from shared.services.activity import Activity, ActivityLog
 from shared.services.batches import Batch, Batches
 from shared.services.dispatch import Dispatch
+from shared.services.ends import Ends
 from shared.services.idempotency import Answered, Idempotency, Running
 from shared.services.messages import Message, Messages
 from shared.services.recipient_limits import RecipientLimits
@@ -96,6 +97,7 @@ class Sending:
         batches: Batches,
         messages: Messages,
         activity: ActivityLog,
+        ends: Ends,
         idempotency: Idempotency,
         clock: Clock,
         policy: SendPolicy,
@@ -104,6 +106,7 @@ class Sending:
         self._batches = batches
         self._messages = messages
         self._activity = activity
+        self._ends = ends
         self._idempotency = idempotency
         self._clock = clock
         self._policy = policy
@@ -156,6 +159,7 @@ class Sending:
             raise NotFound("There is no message with this id.", code="MessageNotFound", target="id")
         if message.state is not State.CANCELED:
             raise Conflict("The message has gone, and cannot be canceled.", code="MessageHasGone", target="id")
+        await self._ends.tell([message])
         await self._activity.merge(Activity.of(message))
         return message
 

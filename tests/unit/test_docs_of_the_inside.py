@@ -66,7 +66,8 @@ async def test_architecture_names_every_table_and_column() -> None:
 
 
 @pytest.mark.parametrize(
-    "heading", ["Sms.TextReceived", "Sms.MessageSettled", "Sms.OptOutChanged", "Sms.DeliveryRateDropped"]
+    "heading",
+    ["Sms.TextReceived", "Sms.MessageSettled", "Sms.OptOutChanged", "Sms.WorkFailed", "Sms.DeliveryRateDropped"],
 )
 async def test_notice_has_the_fields_of_its_examples(heading: str) -> None:
     relay = MemoryRelay()
