@@ -1,10 +1,11 @@
-"""What of docs/ is made from the code: settings.md, error-codes.md, openapi.json and the results in cost.md."""
+"""What of docs/ is made: settings.md, error-codes.md, openapi.json, results in cost.md and schemas in events.md."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from docs.error_codes import error_codes, reasons_in_use
 from shared.edges.settings import Settings
 from shared.rules.delivery_codes import DELIVERY_CODES
 from shared.rules.reasons import REASONS, ReasonKind
+from shared.services.notice_models import NOTICES
 
 DOCS = Path(__file__).resolve().parent
 _ROOT = DOCS.parent
@@ -39,6 +41,8 @@ _INSTEAD: Mapping[str, str] = {
     "ACS_CONNECTION_STRING": "ACS_ENDPOINT",
     "AzureWebJobsStorage": "AzureWebJobsStorage__accountName",
 }
+
+_SCHEMA = re.compile(r"(<!-- schema of (Sms\.\w+) -->)\n.*?(<!-- end of schema -->)", re.DOTALL)
 
 # `function_app` reads its settings when it is imported: in an interpreter of its own, with the least of them.
 _TELL = """
@@ -183,11 +187,30 @@ def cost_page() -> str:
     return cost.rewritten(cost.PAGE.read_text("utf-8"))
 
 
+def events_page() -> str:
+    """Return docs/events.md with the schema of each notice in its place."""
+    page = _read(_ROOT / "docs" / "events.md")
+    return _SCHEMA.sub(lambda place: f"{place[1]}\n{_schema_of(place[2])}{place[3]}", page)
+
+
+def _schema_of(type_of_notice: str) -> str:
+    schema = NOTICES[type_of_notice].model_json_schema(mode="serialization")
+    return f"The schema of `data`:\n\n```jsonc\n{json.dumps(_plain(schema), ensure_ascii=False, indent=2)}\n```\n\n"
+
+
+def _plain(schema: object) -> object:
+    """Leave out the titles, which only repeat the names, and that there is no more: a later version may have more."""
+    if isinstance(schema, dict):
+        return {name: _plain(of) for name, of in schema.items() if name not in ("title", "additionalProperties")}
+    return [_plain(one) for one in schema] if isinstance(schema, list) else schema
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "error-codes.md": error_codes_page,
     "openapi.json": openapi_page,
     "cost.md": cost_page,
+    "events.md": events_page,
 }
 
 

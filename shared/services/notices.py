@@ -6,6 +6,7 @@ from shared.ports.relay import Notice
 from shared.rules.delivery_rates import Arrivals
 from shared.rules.ids import conversation_id, digest, from_ms, recipient_key
 from shared.services.messages import Message
+from shared.services.notice_models import data_of
 from shared.services.opt_outs import Change
 from shared.services.tallies import GroupBy
 
@@ -17,15 +18,18 @@ def text_received(message: Message) -> Notice:
         type="Sms.TextReceived",
         subject=f"conversations/{message.conversation}",
         at=from_ms(message.key.at_ms),
-        data={
-            "id": message.id,
-            "conversationId": message.conversation,
-            "from": message.recipient,
-            "to": message.sender,
-            "text": message.text,
-            "keyword": message.keyword or None,
-            "receivedAt": from_ms(message.key.at_ms).isoformat(),
-        },
+        data=data_of(
+            "Sms.TextReceived",
+            {
+                "id": message.id,
+                "conversationId": message.conversation,
+                "from": message.recipient,
+                "to": message.sender,
+                "text": message.text,
+                "keyword": message.keyword or None,
+                "receivedAt": from_ms(message.key.at_ms).isoformat(),
+            },
+        ),
     )
 
 
@@ -37,35 +41,41 @@ def message_settled(message: Message) -> Notice:
         type="Sms.MessageSettled",
         subject=f"conversations/{message.conversation}",
         at=from_ms(end.at_ms),
-        data={
-            "id": message.id,
-            "conversationId": message.conversation,
-            "from": message.sender,
-            "to": message.recipient,
-            "tag": message.tag or None,
-            "state": end.state.value,
-            "reason": end.reason or None,
-            "deliveryCode": end.code or None,
-            "settledAt": from_ms(end.at_ms).isoformat(),
-        },
+        data=data_of(
+            "Sms.MessageSettled",
+            {
+                "id": message.id,
+                "conversationId": message.conversation,
+                "from": message.sender,
+                "to": message.recipient,
+                "tag": message.tag or None,
+                "state": end.state.value,
+                "reason": end.reason or None,
+                "deliveryCode": end.code or None,
+                "settledAt": from_ms(end.at_ms).isoformat(),
+            },
+        ),
     )
 
 
 def opt_out_changed(change: Change) -> Notice:
     """Return the notice that a person left or came back."""
     return Notice(
-        id=digest("opt-out", change.id),
+        id=digest("opt-out", change.id, str(change.at_ms)),
         type="Sms.OptOutChanged",
         subject="opt-outs",
         at=from_ms(change.at_ms),
-        data={
-            "recipient": change.recipient,
-            "scopes": list(change.scopes),
-            "state": change.consent.value,
-            "source": change.source.value,
-            "keyword": change.keyword or None,
-            "changedAt": from_ms(change.at_ms).isoformat(),
-        },
+        data=data_of(
+            "Sms.OptOutChanged",
+            {
+                "recipient": change.recipient,
+                "scopes": list(change.scopes),
+                "state": change.consent.value,
+                "source": change.source.value,
+                "keyword": change.keyword or None,
+                "changedAt": from_ms(change.at_ms).isoformat(),
+            },
+        ),
         lane=_lane_of(change),
     )
 
@@ -77,7 +87,7 @@ def work_failed(failure_id: str, queue: str, failed_ms: int) -> Notice:
         type="Sms.WorkFailed",
         subject=f"failures/{failure_id}",
         at=from_ms(failed_ms),
-        data={"id": failure_id, "queue": queue, "failedAt": from_ms(failed_ms).isoformat()},
+        data=data_of("Sms.WorkFailed", {"id": failure_id, "queue": queue, "failedAt": from_ms(failed_ms).isoformat()}),
     )
 
 
@@ -95,13 +105,16 @@ def delivery_rate_dropped(of: GroupBy, group: str, since_ms: int, now: Arrivals,
         type="Sms.DeliveryRateDropped",
         subject="delivery-rates",
         at=from_ms(since_ms),
-        data={
-            "sender": group if of is GroupBy.SENDER else None,
-            "country": group if of is GroupBy.COUNTRY else None,
-            "deliveryRate": round(now.rate, 4),
-            "settled": now.settled,
-            "deliveryRateBefore": round(before.rate, 4),
-            "settledBefore": before.settled,
-            "noticedAt": from_ms(since_ms).isoformat(),
-        },
+        data=data_of(
+            "Sms.DeliveryRateDropped",
+            {
+                "sender": group if of is GroupBy.SENDER else None,
+                "country": group if of is GroupBy.COUNTRY else None,
+                "deliveryRate": round(now.rate, 4),
+                "settled": now.settled,
+                "deliveryRateBefore": round(before.rate, 4),
+                "settledBefore": before.settled,
+                "noticedAt": from_ms(since_ms).isoformat(),
+            },
+        ),
     )
