@@ -55,7 +55,7 @@ def _carry_out(options: argparse.Namespace, rest: Sequence[str], stop: StopReque
             return checks.lock(stop, upgrade=options.upgrade)
         case _:
             storage = StoragePorts(options.storage_port)
-            stack.run(stack.Addresses(options.port, options.carrier_port, storage), stop)
+            stack.run(stack.Addresses(options.port, options.carrier_port, storage), stop, webhook=options.webhook)
             return 0
 
 
@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         default=10000,
         help="of blob storage; queue and table take the next two (%(default)s)",
     )
+    run.add_argument("--webhook", action="store_true", help="also post what the app tells, signed, to the carrier")
     test = commands.add_parser("test", help="run all tests, or those named: `test unit`, `test -k stop`")
     test.add_argument("words", nargs="*", help="folders of tests/, paths, options of pytest")
     commands.add_parser("check", help="lint, formatting, types and the rings of imports")

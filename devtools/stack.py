@@ -70,6 +70,7 @@ class Stack:
 
     addresses: Addresses
     stop_request: StopRequest
+    webhook: bool = False
     _children: list[processes.Child] = field(default_factory=list)
 
     def start(self) -> None:
@@ -83,10 +84,14 @@ class Stack:
         self._wait("storage", at.storage.answer)
         self._wait("carrier", lambda: get_json(f"{at.carrier}/_carrier") is not None)
         carrier_settings = get_json(f"{at.carrier}/_carrier") or {}
-        self._start("host", host_command(at.api_port), host_environment(at.storage, carrier_settings))
+        self._start("host", host_command(at.api_port), self._environment(carrier_settings))
         self._wait("host", lambda: get_json(f"{at.host}/api/health") is not None)
         self._wait("carrier", self._events_are_subscribed)
         say(f"  All parts answer after {seconds_since(begun)}")
+
+    def _environment(self, carrier: Mapping[str, Any]) -> dict[str, str]:
+        environment = host_environment(self.addresses.storage, carrier)
+        return environment | (webhook_environment(carrier) if self.webhook else {})
 
     def watch(self) -> None:
         """Pass the host's log on to the terminal until a signal comes; Problem when a part ends by itself."""
@@ -128,11 +133,14 @@ class Stack:
         return bool(subscriptions) and all(one["state"] == "ready" for one in subscriptions)
 
 
-def run(addresses: Addresses, stop_request: StopRequest) -> None:
-    """Install what is missing, start the stack, and keep it until a signal comes or a part ends."""
+def run(addresses: Addresses, stop_request: StopRequest, *, webhook: bool = False) -> None:
+    """Install what is missing, start the stack, and keep it until a signal comes or a part ends.
+
+    With `webhook` the app also posts to the carrier what it tells.
+    """
     addresses.check_that_ports_are_free()
     install(Packages.LOCAL, stop_request, with_azurite=True)
-    stack = Stack(addresses, stop_request)
+    stack = Stack(addresses, stop_request, webhook)
     try:
         say("Starting storage, carrier and functions host …")
         stack.start()
@@ -185,6 +193,15 @@ def host_environment(storage: StoragePorts, carrier: Mapping[str, Any], folder: 
         # Core Tools look for the Python of the virtual environment here.
         "VIRTUAL_ENV": str(VENV),
         "PATH": os.pathsep.join([str(programs), os.environ.get("PATH", "")]),
+    }
+
+
+def webhook_environment(carrier: Mapping[str, Any]) -> dict[str, str]:
+    """Give the settings with which the app posts to the carrier, which is on this machine."""
+    return {
+        "SMS_WEBHOOK_URL": carrier["webhookUrl"],
+        "SMS_WEBHOOK_SECRETS": carrier["webhookSecret"],
+        "SMS_WEBHOOK_LOOPBACK": "on",
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from local.carrier import control, opt_out_api, report_api, sms_api, stream, topic
+from local.carrier import app_webhook, control, opt_out_api, report_api, sms_api, stream, topic
 from local.carrier.carrier import Carrier, Config
 from local.carrier.keys import CARRIER
 
@@ -33,6 +33,7 @@ def build(config: Config) -> web.Application:
     app.router.add_post("/sms/optouts:{action:add|remove|check}", opt_out_api.operate)
     app.router.add_get("/deliveryReports/{message_id}", report_api.show_report)
     app.router.add_post(topic.PATH, _publish)
+    app.router.add_post(app_webhook.PATH, _take)
     app.router.add_get("/", _redirect)
     app.router.add_get("/phones", _page)
     app.router.add_static("/page", PAGE)
@@ -50,6 +51,10 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
 
 async def _publish(request: web.Request) -> web.Response:
     return await topic.publish(request, request.app[CARRIER].topic)
+
+
+async def _take(request: web.Request) -> web.Response:
+    return await app_webhook.take(request, request.app[CARRIER].app_webhook)
 
 
 async def _redirect(_: web.Request) -> web.Response:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from local.carrier.acceptance import Acceptance
 from local.carrier.agenda import Agenda
+from local.carrier.app_webhook import AppWebhook
 from local.carrier.changes import Changes
 from local.carrier.clock import ScaledClock, utc_now
 from local.carrier.dead_letters import DeadLetters
@@ -60,6 +61,7 @@ class Carrier:
         self.rate_limits = RateLimits(self.clock)
         self.dead_letters = DeadLetters(config.state_folder)
         self.topic = Topic(TOPIC_KEY, self.changes)
+        self.app_webhook = AppWebhook(self.changes)
         functions = config.functions_url
         subscriptions = subscriptions_to(functions, config.functions_key) if functions else ()
         self.grid = EventGrid(subscriptions, self.clock, self.agenda, self.dead_letters, self.changes, self.switches)
@@ -103,6 +105,7 @@ class Carrier:
             self.rate_limits,
             self.dead_letters,
             self.topic,
+            self.app_webhook,
             self.grid,
             self.acceptance,
         ):

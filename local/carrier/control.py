@@ -103,6 +103,11 @@ async def list_relayed(request: web.Request) -> web.StreamResponse:
     return await _listed(request, request.app[CARRIER].topic.all(), views.unchanged)
 
 
+async def list_posted(request: web.Request) -> web.StreamResponse:
+    """Answer `GET /_carrier/posted`."""
+    return await _listed(request, request.app[CARRIER].app_webhook.all(), views.unchanged)
+
+
 async def list_dead_letters(request: web.Request) -> web.StreamResponse:
     """Answer `GET /_carrier/deadletters`."""
     return await _listed(request, request.app[CARRIER].dead_letters.all(), views.unchanged)
@@ -164,6 +169,7 @@ ROUTES: Sequence[web.RouteDef] = (
     web.get("/_carrier/requests", list_requests),
     web.get("/_carrier/events", list_events),
     web.get("/_carrier/relayed", list_relayed),
+    web.get("/_carrier/posted", list_posted),
     web.get("/_carrier/deadletters", list_dead_letters),
     web.get("/_carrier/magic", list_magic),
     web.get("/_carrier/trouble", show_trouble),

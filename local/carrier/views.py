@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from local.carrier import app_webhook
 from local.carrier.carrier import ACCESS_KEY, TOPIC_KEY, Carrier
 from local.carrier.clock import to_milliseconds, utc_now
 from local.carrier.codes import MAGIC
@@ -28,6 +29,8 @@ def overview(carrier: Carrier, base_url: str) -> Json:
         "trouble": carrier.switches.trouble.as_json(),
         "topicEndpoint": f"{base_url}{PATH}",
         "topicKey": TOPIC_KEY,
+        "webhookUrl": f"{base_url}{app_webhook.PATH}",
+        "webhookSecret": app_webhook.SECRET,
         "subscriptions": [_subscription(one) for one in carrier.grid.subscriptions],
         "version": carrier.changes.version,
     }

@@ -72,6 +72,24 @@ async def test_stop_blocks_the_next_send_and_start_lifts_it(people: People) -> N
     assert len(await people.at_carrier(number)) == 2
 
 
+async def test_the_webhook_gets_what_happens_in_a_conversation_in_its_order(people: People) -> None:
+    number = "+14255551099"
+    [result] = await people.send(number)
+    await people.settled(result["id"], "delivered")
+    await eventually(lambda: _posted(people, number, 1))
+    await people.text(number, "STOP")
+    await eventually(lambda: _posted(people, number, 3))
+    [refused] = await people.send(number)
+    assert refused["state"] == "suppressed"
+    told = await eventually(lambda: _posted(people, number, 4))
+    assert [(one["type"], one["data"].get("state")) for one in told] == [
+        ("Sms.MessageSettled", "delivered"),
+        ("Sms.TextReceived", None),
+        ("Sms.OptOutChanged", "optedOut"),
+        ("Sms.MessageSettled", "suppressed"),
+    ]
+
+
 async def test_app_answers_stop_once_where_no_carrier_does(people: People) -> None:
     number = "+14255551003"
     await people.text(number, "stop", to="12345")
@@ -240,6 +258,11 @@ async def _about(people: People, message_id: str) -> list[Json]:
 
 async def _changes(people: People, number: str) -> list[Json]:
     return [notice for notice in await people.relayed() if notice["data"].get("recipient") == number]
+
+
+async def _posted(people: People, number: str, count: int) -> list[Json] | None:
+    told = [one for one in await people.posted() if number in one["data"].values()]
+    return told if len(told) == count else None
 
 
 async def _is_back(people: People, number: str) -> bool:

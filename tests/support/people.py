@@ -84,6 +84,10 @@ class People:
         """Give every `/sms` call that the carrier saw."""
         return list((await self.carrier("GET", "/requests"))["value"])
 
+    async def posted(self) -> list[Json]:
+        """Give every notice that was posted to the application's webhook, in order."""
+        return [one["notice"] for one in (await self.carrier("GET", "/posted"))["value"]]
+
     async def relayed(self) -> list[Json]:
         """Give every event that was relayed to the application."""
         return list((await self.carrier("GET", "/relayed"))["value"])

@@ -68,7 +68,7 @@ def start_stack(folder: Path) -> RunningStack:
     """Start a stack and wait for its Ready line; AssertionError with all logs when it does not come."""
     first = free_ports(5)
     api, carrier, storage = first, first + 1, StoragePorts(first + 2)
-    flags = ["--port", str(api), "--carrier-port", str(carrier), "--storage-port", str(storage.blob)]
+    flags = ["--port", str(api), "--carrier-port", str(carrier), "--storage-port", str(storage.blob), "--webhook"]
     dev = start_dev("run", *flags, log=folder / "dev.log")
     stack = RunningStack(api, carrier, storage, dev)
     try:

@@ -26,6 +26,7 @@ BLOCKS = [block for page in pages() for block in blocks(page)]
 # What a block's language is held to, and where.
 LANGUAGES = {
     "json": "read here; its fields by tests of the API, of events and of README",
+    "jsonc": "schemas of notices, made from the code and held to what is told by test_docs_of_events.py",
     "mermaid": "test_docs.py",
     "sh": "done against the local stack by tests/integration/test_docs_commands.py and test_readme.py",
     "console": "named with the reason why it is not run in NOT_RUN of tests/integration/test_docs_commands.py",

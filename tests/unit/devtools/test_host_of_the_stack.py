@@ -10,7 +10,7 @@ import pytest
 
 from devtools.azurite import StoragePorts
 from devtools.paths import VENV
-from devtools.stack import host_command, host_environment
+from devtools.stack import host_command, host_environment, webhook_environment
 from devtools.terminal import Problem
 
 STORAGE = StoragePorts(23000)
@@ -58,6 +58,15 @@ def test_addresses_of_the_stack_beat_everything(folder: Path, monkeypatch: pytes
     assert environment["ACS_CONNECTION_STRING"] == "from the carrier"
     assert environment["SMS_RELAY_TOPIC_ENDPOINT"] == "its topic"
     assert environment["SMS_RELAY_TOPIC_KEY"] == "the topic's key"
+
+
+def test_the_webhook_of_the_carrier_is_posted_to_as_the_one_place_on_this_machine() -> None:
+    carrier = {"webhookUrl": "its webhook", "webhookSecret": "its secret"}
+    assert webhook_environment(carrier) == {
+        "SMS_WEBHOOK_URL": "its webhook",
+        "SMS_WEBHOOK_SECRETS": "its secret",
+        "SMS_WEBHOOK_LOOPBACK": "on",
+    }
 
 
 def test_core_tools_find_the_python_of_the_virtual_environment(folder: Path) -> None:
