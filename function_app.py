@@ -13,6 +13,7 @@ from shared.edges import (
     endpoints,
     events,
     work_triggers,
+    wrong_addresses,
 )
 from shared.edges.access import Role
 from shared.edges.api_analytics import AnalyticsAnswer, AnalyticsQuery
@@ -343,16 +344,22 @@ async def get_openapi(call: Call[None, NoQuery]) -> Reply:
     return await description.openapi(http, call)
 
 
-@app.route("console", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-async def get_console(req: func.HttpRequest) -> func.HttpResponse:
+@http.page("console")
+def get_console(req: func.HttpRequest) -> func.HttpResponse:
     """Return the page of the console, which holds no data."""
     return console.serve(req, console.PAGE)
 
 
-@app.route("console/{name}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-async def get_console_file(req: func.HttpRequest) -> func.HttpResponse:
+@http.page("console/{name}")
+def get_console_file(req: func.HttpRequest) -> func.HttpResponse:
     """Return a script or style of the console."""
     return console.serve(req, req.route_params["name"])
+
+
+@http.otherwise
+def wrong_address(req: func.HttpRequest) -> func.HttpResponse:
+    """Tell who asks for what there is not what is wrong: the address, or the method."""
+    raise wrong_addresses.refusal(http.addresses, req.method, req.route_params.get("address", ""))
 
 
 @app.event_grid_trigger(arg_name="event")

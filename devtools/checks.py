@@ -11,7 +11,13 @@ from devtools.install import Packages, install
 from devtools.paths import AZURITE, ROOT, venv_program
 from devtools.terminal import Problem, StopRequest, say, seconds_since
 
-_WHOLE_SUITE = ("--numprocesses=2", "--cov", "--cov-report=term", "--ignore=tests/faults")
+_WHOLE_SUITE = (
+    "--numprocesses=2",
+    "--cov",
+    "--cov-report=term",
+    "--ignore=tests/faults",
+    "--ignore=tests/contract_api",
+)
 
 
 def test(arguments: Sequence[str], stop: StopRequest) -> int:

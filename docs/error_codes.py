@@ -22,12 +22,14 @@ NOT_OVER_HTTP = frozenset({"RelayUnavailable", "CarrierSilent", "InvalidQueueMes
 _IN_WORDS: Mapping[str, str] = {
     "RecipientOptedOut": "The person has opted out of this sender; nothing was sent. They can text START to come back.",
     "TooManyQuickReplies": "The quick replies are over 30,000 characters in all: write fewer or shorter ones.",
+    "AddressNotFound": "There is nothing at this address.",
     "CampaignNotFound": "There is no campaign with this id.",
     "ConversationNotFound": "There is no conversation with this id.",
     "CountryNotAllowed": "The row's country is not in `SMS_COUNTRIES`.",
     "EmptyBody": "The body is empty, or was sent in chunks: send it with a Content-Length.",
     "EmptyText": "The row's text is empty once its placeholders are filled.",
     "FailureNotFound": "There is no failure with this id.",
+    "IdempotencyKeysDiffer": "`Idempotency-Key` and `Repeatability-Request-ID` are not the same: send one of them.",
     "IdempotencyKeyReused": "This idempotency key was used for another request: use a new key for each request.",
     "InvalidCsv": "The file is not CSV, its first line is wrong, or rows are wrong. The details name the lines. "
     "Nothing of the file was taken.",
@@ -36,14 +38,17 @@ _IN_WORDS: Mapping[str, str] = {
     "InvalidJson": "The body is not valid JSON.",
     "InvalidRow": "In a row of a file, `since` is not a time with a zone or is to come, `source` is none of the known, "
     "or there are more cells than the first line names.",
+    "InvalidSkipToken": "`skipToken` is not from a `nextLink` of this list: begin again without it.",
     "InvalidTimeRange": "`to` is not after `from`, or the range is too long for the interval.",
     "InvalidValue": "A field or a query parameter has a value that it cannot have; the message says which it can.",
     "MessageHasGone": "The message has gone, or has ended otherwise: it cannot be canceled.",
     "MessageNotFound": "There is no message with this id.",
     "MissingField": "A field or a query parameter is missing; `target` names it.",
+    "NoRecipients": "No row of the campaign can be texted: `POST /api/campaigns/forecast` says why.",
     "NotAfterTooEarly": "`notAfter` is not later than `sendAt`, or not later than now.",
     "RequestInProgress": "The first request with this idempotency key is still running: repeat it a little later.",
     "TextTooLong": "The row's text is too long once its placeholders are filled. Counted are UTF-16 units.",
+    "TimeOutOfRange": "A time is before the year 2000 or after the year 3000.",
     "TooFew": "A list is empty.",
     "TooLong": "A text is too long. Counted are UTF-16 units: an emoji counts as two.",
     "TooMany": "A list has too many entries.",
@@ -56,6 +61,7 @@ _IN_WORDS: Mapping[str, str] = {
 
 # What a caller does about it, where the words above do not say so after a colon, and the status does not say enough.
 _TO_DO: Mapping[str, str] = {
+    "AddressNotFound": "Take an address of docs/api.md.",
     "CarrierRefused": "Mend what the message names: the sender, the credentials or the endpoint. Then send again.",
     "CarrierThrottled": "Wait for `Retry-After`, then repeat with the same idempotency key.",
     "CountryNotAllowed": "Leave the row out, or have the country added to the setting.",
@@ -66,8 +72,10 @@ _TO_DO: Mapping[str, str] = {
     "InvalidRow": "Mend the row and load the whole file again.",
     "InvalidTimeRange": "Ask for a shorter range, or with `interval=day`.",
     "MessageHasGone": "Nothing: read the message to see what became of it.",
+    "MethodNotAllowed": "Take a method of the header `Allow`.",
     "MissingPlaceholder": "Give every recipient a value for it.",
     "NotReady": "See the details, which name it; ask again later.",
+    "TimeOutOfRange": "Correct the year.",
     "TextTooLong": "Shorten the text, or the values that fill it.",
     "TooLong": "Shorten it.",
     "TooMany": "Split the request.",

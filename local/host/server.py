@@ -103,7 +103,7 @@ class Frontend:
     def application(self) -> web.Application:
         """Make the aiohttp application."""
         application = web.Application(client_max_size=BODY_LIMIT_BYTES)
-        application.router.add_route("*", "/{path:.*}", self.handle)
+        application.router.add_route("*", r"/{path:[\s\S]*}", self.handle)
         return application
 
     async def handle(self, request: web.Request) -> web.StreamResponse:

@@ -7,9 +7,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from shared.edges.api_base import EARLIEST, LATEST, Out, Query, Time
+from shared.edges.api_base import AnyTime, Out, Query, Time
 from shared.rules.countries import ByCountry
 from shared.rules.ids import from_ms
 from shared.services.analytics import Bucket, Interval
@@ -24,8 +24,8 @@ _COUNTS = (
 class AnalyticsQuery(Query):
     """The time range, the length of a bucket and what to split by."""
 
-    start: Annotated[AwareDatetime, Field(alias="from", ge=EARLIEST)]
-    end: Annotated[AwareDatetime, Field(alias="to", le=LATEST)]
+    start: Annotated[AnyTime, Field(alias="from")]
+    end: Annotated[AnyTime, Field(alias="to")]
     interval: Interval = Interval.DAY
     group_by: GroupBy | None = None
     format: Literal["json", "csv"] = "json"

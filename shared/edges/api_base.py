@@ -22,6 +22,12 @@ def _fits(text: str) -> str:
     return text
 
 
+def _in_range(at: datetime) -> datetime:
+    if not EARLIEST <= at <= LATEST:
+        raise PydanticCustomError("time_out_of_range", "")
+    return at
+
+
 def _rfc3339(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -31,7 +37,8 @@ WrittenNumber = str
 SenderName = Annotated[str | None, Field(alias="from", min_length=1, max_length=64)]
 Text = Annotated[str, Field(min_length=1, max_length=TEXT_LIMIT), AfterValidator(_fits)]
 Tag = Annotated[str, Field(max_length=128)]
-Moment = Annotated[AwareDatetime | None, Field(ge=EARLIEST, le=LATEST)]
+AnyTime = Annotated[AwareDatetime, AfterValidator(_in_range)]
+Moment = AnyTime | None
 Time = Annotated[
     datetime,
     PlainSerializer(_rfc3339, return_type=str, when_used="json"),

@@ -21,7 +21,7 @@ _MOST_SHOWN = 100
 
 
 class CampaignOptions(In):
-    """What a campaign is, without its recipients: the query of a CSV file, or the first part of a form."""
+    """What a campaign is, without its recipients: the query of a CSV file, or a part of a form."""
 
     name: Annotated[str, Field(min_length=1, max_length=128)]
     sender: SenderName = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar, Unpack, cast
 from uuid import uuid4
@@ -23,7 +23,8 @@ from shared.edges.api_base import NoQuery
 from shared.edges.declarations import Endpoint, Promises
 from shared.edges.defects import place_of
 from shared.edges.http_errors import error_response
-from shared.edges.http_requests import Source, Upload, read_body, read_query, read_text, read_upload
+from shared.edges.http_requests import Source, Upload, all_params, read_body, read_query, read_text, read_upload
+from shared.edges.wrong_addresses import meant_route, refusal
 from shared.rules.errors import InternalError, SmsError
 
 _LOG = logging.getLogger("sms.http")
@@ -61,6 +62,7 @@ class Reply:
 Handler = Callable[[Call[B, Q]], Awaitable[BaseModel | Reply]]
 Function = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 Admit = Callable[[str], Awaitable[None]]
+Plain = Callable[[func.HttpRequest], func.HttpResponse]
 
 
 class Api:
@@ -74,6 +76,12 @@ class Api:
         self.sign_in = sign_in
         self._admit = admit or _everyone
         self.endpoints: list[Endpoint] = []
+        self._pages: list[str] = []
+
+    @property
+    def addresses(self) -> Sequence[tuple[str, str]]:
+        """Return the method and the route of everything that the app serves."""
+        return [*((one.method, one.route) for one in self.endpoints), *(("GET", route) for route in self._pages)]
 
     def get(
         self,
@@ -202,39 +210,60 @@ class Api:
 
         return declare
 
+    def page(self, route: str) -> Callable[[Plain], Function]:
+        """Declare a file for anyone's browser, which is no part of the API that is described."""
+
+        def declare(serve: Plain) -> Function:
+            self._pages.append(route)
+            return self._open(serve, route, ["GET"])
+
+        return declare
+
+    def otherwise(self, serve: Plain) -> Function:
+        """Declare what answers where nothing else does; SmsErrors become the error shape.
+
+        The host tries functions by their names, in alphabetical order: this one's must be the last.
+        """
+        return self._open(serve, "{*address}", None)
+
+    def _open(self, serve: Plain, route: str, methods: list[str] | None) -> Function:
+        async def function(req: func.HttpRequest) -> func.HttpResponse:
+            async def answer() -> func.HttpResponse:
+                return serve(req)
+
+            return await _answered(serve.__name__, req, answer)
+
+        function.__doc__ = serve.__doc__
+        return self._put(function, serve.__name__, route, methods, func.AuthLevel.ANONYMOUS)
+
+    def _put(
+        self, function: Function, name: str, route: str, methods: list[str] | None, level: func.AuthLevel
+    ) -> Function:
+        routed = self._app.route(route, methods=methods, auth_level=level)
+        return cast("Function", self._app.function_name(name)(routed(function)))
+
     def _add(self, endpoint: Endpoint, handler: Handler[B, Q]) -> Function:
         async def function(req: func.HttpRequest) -> func.HttpResponse:
-            return await self._serve(endpoint, handler, req)
+            async def answer() -> func.HttpResponse:
+                caller = admit(endpoint.role, req.headers, req.params, sign_in=self.sign_in)
+                self._check_that_it_is_meant(endpoint, req)
+                if caller:
+                    await self._admit(caller)
+                return _render(endpoint, await handler(_call(endpoint, req, caller)))
 
-        function.__name__ = endpoint.name
+            return await _answered(endpoint.name, req, answer)
+
         function.__doc__ = endpoint.summary
         self.endpoints.append(endpoint)
         # With sign-in the host must ask for no key; `admit` refuses who has not signed in.
         is_open = self.sign_in or endpoint.role is Role.ANYONE
         level = func.AuthLevel.ANONYMOUS if is_open else func.AuthLevel.FUNCTION
-        routed = self._app.route(endpoint.route, methods=[endpoint.method], auth_level=level)
-        return cast("Function", self._app.function_name(endpoint.name)(routed(function)))
+        return self._put(function, endpoint.name, endpoint.route, [endpoint.method], level)
 
-    async def _serve(self, endpoint: Endpoint, handler: Handler[B, Q], req: func.HttpRequest) -> func.HttpResponse:
-        started = time.monotonic()
-        request_id = str(uuid4())
-        try:
-            caller = admit(endpoint.role, req.headers, req.params, sign_in=self.sign_in)
-            if caller:
-                await self._admit(caller)
-            answer = await handler(_call(endpoint, req, caller))
-            response = _render(endpoint, answer)
-        except SmsError as error:
-            response = error_response(error)
-        except Exception as error:  # noqa: BLE001 - the last boundary: nothing of a defect may reach the caller
-            _LOG.error("A defect in %s: %s at %s", endpoint.name, type(error).__name__, place_of(error))
-            response = error_response(InternalError(f"Something went wrong here. Give support the id {request_id}."))
-        response.headers["x-ms-request-id"] = request_id
-        if "x-ms-client-request-id" in req.headers:
-            response.headers["x-ms-client-request-id"] = req.headers["x-ms-client-request-id"]
-        elapsed_ms = round((time.monotonic() - started) * 1000)
-        _LOG.info("%s %s in %s ms, request %s", endpoint.name, response.status_code, elapsed_ms, request_id)
-        return response
+    def _check_that_it_is_meant(self, endpoint: Endpoint, req: func.HttpRequest) -> None:
+        path = endpoint.route.format_map(req.route_params)
+        if meant_route(self.addresses, path) not in (None, endpoint.route):
+            raise refusal(self.addresses, endpoint.method, path)
 
 
 def _endpoint(handler: Handler[B, Q], method: str, route: str, status: int, **about: object) -> Endpoint:
@@ -260,12 +289,33 @@ async def _everyone(_caller: str) -> None:
     """Admit whoever calls."""
 
 
+async def _answered(
+    name: str, req: func.HttpRequest, answer: Callable[[], Awaitable[func.HttpResponse]]
+) -> func.HttpResponse:
+    """Return the answer, or the error that came of it, with the ids of the request; and log it."""
+    started = time.monotonic()
+    request_id = str(uuid4())
+    try:
+        response = await answer()
+    except SmsError as error:
+        response = error_response(error)
+    except Exception as error:  # noqa: BLE001 - the last boundary: nothing of a defect may reach the caller
+        _LOG.error("A defect in %s: %s at %s", name, type(error).__name__, place_of(error))
+        response = error_response(InternalError(f"Something went wrong here. Give support the id {request_id}."))
+    response.headers["x-ms-request-id"] = request_id
+    if "x-ms-client-request-id" in req.headers:
+        response.headers["x-ms-client-request-id"] = req.headers["x-ms-client-request-id"]
+    elapsed_ms = round((time.monotonic() - started) * 1000)
+    _LOG.info("%s %s in %s ms, request %s", name, response.status_code, elapsed_ms, request_id)
+    return response
+
+
 def _call(endpoint: Endpoint, req: func.HttpRequest, caller: str) -> Call[B, Q]:
     source = Source(req.headers.get("content-type", ""), req.get_body, endpoint.limit)
     if endpoint.options and source.is_upload:
-        upload = read_upload(endpoint.options, source, dict(req.params))
+        upload = read_upload(endpoint.options, source, all_params(req.url, req.params))
         return _checked_call(req, upload, NoQuery(), caller)
-    query = read_query(endpoint.query, dict(req.params))
+    query = read_query(endpoint.query, all_params(req.url, req.params))
     if endpoint.body is None:
         body: object = None
     elif endpoint.file and source.media_type == endpoint.file:

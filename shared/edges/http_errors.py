@@ -9,7 +9,7 @@ import azure.functions as func
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from shared.rules.errors import ErrorDetail, InvalidRequest, SmsError
+from shared.rules.errors import ErrorDetail, InvalidRequest, MethodNotAllowed, SmsError
 
 _CODES = {
     "missing": ("MissingField", "This field must be given."),
@@ -18,6 +18,7 @@ _CODES = {
     "string_too_long": ("TooLong", "This must have at most {max_length} characters (an emoji counts as two)."),
     "too_long": ("TooMany", "This must have at most {max_length} entries."),
     "string_too_short": ("TooShort", "This must not be empty."),
+    "time_out_of_range": ("TimeOutOfRange", "This must be a time from the year 2000 to the year 3000."),
     "too_short": ("TooFew", "This must not be empty."),
 }
 _MOST_DETAILS = 20
@@ -40,6 +41,8 @@ def error_response(error: SmsError) -> func.HttpResponse:
         headers["Retry-After"] = str(error.retry_after_s)
     if error.http_status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = ", ".join(error.allowed)
     return func.HttpResponse(
         json.dumps(error_body(error), ensure_ascii=False),
         status_code=error.http_status,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Generic, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ValidationError
 
@@ -21,6 +22,8 @@ _JSON = "application/json"
 _CSV = "text/csv"
 _FORM = "multipart/form-data"
 _KEY_LIMIT = 256
+# The form of an IMF-fixdate, RFC 9110 §5.6.7, the one that may be sent. The date is not needed, so not read.
+HTTP_DATE = "[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -102,6 +105,13 @@ def read_upload(options: type[M], source: Source, params: Mapping[str, str]) -> 
     return Upload(_checked(lambda: options.model_validate_strings(_own(params))), source.text())
 
 
+def all_params(url: str, params: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the query with the parameters that have no value, which the Functions host leaves out of `params`."""
+    known = {name.lower() for name in params}
+    named = parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    return {**params, **{name: "" for name, value in named if not value and name.lower() not in known}}
+
+
 def read_query(model: type[M], params: Mapping[str, str]) -> M:
     """Return the query parameters as the model; InvalidRequest for an unknown one or an unknown API version."""
     own = _own(params)
@@ -139,17 +149,15 @@ def idempotency_key(headers: Mapping[str, str]) -> str | None:
         if not 1 <= len(key) <= _KEY_LIMIT:
             raise InvalidRequest(f"The key must have 1 to {_KEY_LIMIT} characters.", target=name)
     if len(set(keys.values())) > 1:
-        raise InvalidRequest("Idempotency-Key and Repeatability-Request-ID differ. Send one of them.")
+        raise InvalidRequest(
+            "Idempotency-Key and Repeatability-Request-ID differ. Send one of them.", code="IdempotencyKeysDiffer"
+        )
     _check_first_sent(headers.get("repeatability-first-sent"))
     return next(iter(keys.values()), None)
 
 
 def _check_first_sent(value: str | None) -> None:
-    if value is None:
-        return
-    try:
-        parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
+    if value is not None and not re.fullmatch(HTTP_DATE, value):
         raise InvalidRequest(
             "This must be an HTTP date, like Tue, 26 Mar 2019 16:06:51 GMT.", target="Repeatability-First-Sent"
-        ) from None
+        )

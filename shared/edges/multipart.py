@@ -1,4 +1,4 @@
-"""A multipart/form-data body of two parts: options as JSON, then a CSV file (RFC 7578, RFC 2046 §5.1).
+"""A multipart/form-data body of two parts, in any order: options as JSON, and a CSV file (RFC 7578, RFC 2046 §5.1).
 
 The standard library's `email` reads the header lines. It does not read the body: that takes ten times as much
 memory, and parts within parts make it recurse. The delimiters are found with `bytes.find`, in linear time.
@@ -32,6 +32,16 @@ class Form:
     file: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    headers: Message
+    content: memoryview
+
+    def holds(self, types: frozenset[str]) -> bool:
+        """Tell whether the part is of one of these content types."""
+        return self.headers.get_content_type() in types
+
+
 def read_form(content_type: str, body: bytes) -> Form:
     """Return the two parts of a body; `content_type` is the request's header, with its boundary.
 
@@ -41,7 +51,8 @@ def read_form(content_type: str, body: bytes) -> Form:
     parts = _split(body, _boundary(content_type))
     if len(parts) != 2:
         raise _not_two()
-    return Form(_text(parts[0], _OPTIONS_TYPES), _text(parts[1], _FILE_TYPES))
+    options, file = sorted(map(_opened, parts), key=lambda part: not part.holds(_OPTIONS_TYPES))
+    return Form(_text(options, _OPTIONS_TYPES), _text(file, _FILE_TYPES))
 
 
 def _boundary(content_type: str) -> bytes:
@@ -92,28 +103,28 @@ def _end_of_line(body: bytes, at: int) -> int:
     return at + 2
 
 
-def _text(part: memoryview, accepted: frozenset[str]) -> str:
-    headers, content = _opened(part)
-    if headers.get_content_type() not in accepted:
-        raise _refusal("Give the first part the Content-Type application/json, the second one text/csv.")
+def _text(part: _Part, accepted: frozenset[str]) -> str:
+    headers = part.headers
+    if not part.holds(accepted):
+        raise _refusal("Give the options the Content-Type application/json, and the file text/csv.")
     if headers.get("Content-Transfer-Encoding", "binary").strip().lower() not in _AS_IT_IS:
         raise _refusal("Send the parts as they are, without a Content-Transfer-Encoding (RFC 7578 §4.7).")
     charset = headers.get_param("charset", "")
     if not isinstance(charset, str) or charset.lower() not in _UTF_8:
         raise _not_utf_8()
     try:
-        return str(content, "utf-8-sig")
+        return str(part.content, "utf-8-sig")
     except UnicodeDecodeError:
         raise _not_utf_8() from None
 
 
-def _opened(part: memoryview) -> tuple[Message, memoryview]:
+def _opened(part: memoryview) -> _Part:
     beginning = bytes(part[:MAX_HEADERS])
     end = beginning.find(b"\r\n\r\n")
     if end < 0:
         raise _refusal("A part must have a few header lines, then an empty line, then its content.")
     # Latin-1, so that a file's name may be anything: it is not looked at.
-    return _headers(beginning[:end].decode("latin-1")), part[end + 4 :]
+    return _Part(_headers(beginning[:end].decode("latin-1")), part[end + 4 :])
 
 
 def _headers(head: str) -> Message:
@@ -121,7 +132,7 @@ def _headers(head: str) -> Message:
 
 
 def _not_two() -> InvalidRequest:
-    return _refusal("Send two parts: the options as application/json, then the file as text/csv.")
+    return _refusal("Send two parts: the options as application/json, and the file as text/csv.")
 
 
 def _refusal(message: str) -> InvalidRequest:

@@ -22,6 +22,7 @@ from shared.edges.path_ids import IDS
 from shared.rules.errors import SmsError
 
 _TEXT: Json = {"type": "string"}
+_FILE: Json = {"type": "string", "minLength": 1}
 _ALL = {"x-ms-request-id": reference("headers", "RequestId")}
 _OF_ERRORS = {
     **_ALL,
@@ -125,16 +126,16 @@ def _body(endpoint: Endpoint) -> Json:
     assert endpoint.body  # noqa: S101 - the caller has looked
     content = _json(endpoint.body.__name__)
     if endpoint.file:
-        content[endpoint.file] = {"schema": _TEXT}
+        content[endpoint.file] = {"schema": _FILE}
     if endpoint.options:
-        content[CSV] = {"schema": _TEXT}
+        content[CSV] = {"schema": _FILE}
         content[FORM] = _form(endpoint.options)
     return {"required": True, "content": content}
 
 
 def _form(options: type[BaseModel]) -> Json:
-    parts = {"options": reference("schemas", options.__name__), "file": _TEXT}
-    schema = {"type": "object", "description": "In this order.", "properties": parts, "required": list(parts)}
+    parts = {"options": reference("schemas", options.__name__), "file": _FILE}
+    schema = {"type": "object", "properties": parts, "required": list(parts), "additionalProperties": False}
     return {"schema": schema, "encoding": {"options": {"contentType": JSON}, "file": {"contentType": CSV}}}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.edges.http_requests import API_VERSION
+from shared.edges.http_requests import API_VERSION, HTTP_DATE
 from shared.edges.openapi_schemas import Json
 
 ABOUT = """Send texts, one or many, see what became of them, and never text who said STOP.
@@ -40,7 +40,7 @@ PARAMETERS: Json = {
         "Repeatability-Request-ID", "The same as `Idempotency-Key`.", minLength=1, maxLength=256
     ),
     "RepeatabilityFirstSent": {
-        **_header("Repeatability-First-Sent", "An HTTP date. Looked at, and not needed."),
+        **_header("Repeatability-First-Sent", "An HTTP date. Looked at, and not needed.", pattern=f"^{HTTP_DATE}$"),
         "example": "Tue, 26 Mar 2019 16:06:51 GMT",
     },
 }

@@ -42,5 +42,7 @@ def decode_cursor(cursor: str) -> Position:
 def bad_cursor() -> InvalidRequest:
     """Return the error that says what to do about a cursor that is not ours."""
     return InvalidRequest(
-        "skipToken is not one that this service gave out. Begin again without it.", target="skipToken"
+        "skipToken is not one that this service gave out. Begin again without it.",
+        code="InvalidSkipToken",
+        target="skipToken",
     )

@@ -7,6 +7,7 @@
     ├── Unauthorized              401  nobody has signed in, or not in the way that this app takes
     ├── Forbidden                 403  who has signed in lacks the role
     ├── NotFound                  404
+    ├── MethodNotAllowed          405  the address takes other methods
     ├── Conflict                  409  an idempotency key was used for another request, or is in use
     ├── PreconditionFailed        412  an If-Match that no longer matches
     ├── PayloadTooLarge           413
@@ -103,6 +104,17 @@ class NotFound(SmsError):
 
     code = "NotFound"
     http_status = 404
+
+
+class MethodNotAllowed(SmsError):
+    """The address takes other methods; `allowed` are these."""
+
+    code = "MethodNotAllowed"
+    http_status = 405
+
+    def __init__(self, message: str, allowed: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.allowed = tuple(allowed)
 
 
 class Conflict(SmsError):

@@ -188,7 +188,9 @@ class CampaignPlans:
         check_times(request.send_at_ms, request.not_after_ms, created_ms)
         prepared, _ = await self._prepare(request)
         if not prepared.recipients:
-            raise InvalidRequest("No row of this campaign can be texted. POST it to campaigns/forecast to see why.")
+            raise InvalidRequest(
+                "No row of this campaign can be texted. POST it to campaigns/forecast to see why.", code="NoRecipients"
+            )
         # Recipients of a chunk keep the same quiet hours, so that a chunk can wait as one; equal texts stay together.
         places = {one.row: _places(one) if request.quiet else () async for one in _gently(prepared.recipients)}
         in_order = sorted(prepared.recipients, key=lambda one: (places[one.row], one.text, one.row))

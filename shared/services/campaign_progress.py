@@ -168,7 +168,9 @@ class CampaignProgress:
 def _position(cursor: str | None) -> tuple[int, int]:
     match = _CURSOR.fullmatch(cursor or "0.0")
     if match is None:
-        raise InvalidRequest("This is not a page of this list. Begin without `skipToken`.", target="skipToken")
+        raise InvalidRequest(
+            "This is not a page of this list. Begin without `skipToken`.", code="InvalidSkipToken", target="skipToken"
+        )
     return int(match[1]), int(match[2])
 
 

@@ -20,11 +20,9 @@ import aiohttp
 import pytest
 
 from devtools.paths import ROOT
-from devtools.ports import free_ports
-from devtools.stack import get_json, host_environment
 from docs import reference
+from tests.support.keyed_hosts import keyed_host
 from tests.support.stack import RunningStack
-from tests.support.workers import Worker
 from tests.unit.edges.principals import HEADER, principal
 
 MASTER, HOST, SYSTEM = "master-key-of-the-app", "host-key-of-the-app", "key-of-event-grid"
@@ -141,20 +139,15 @@ def _by_sign_in(targets: Sequence[Target]) -> Iterator[Cell]:
 @contextmanager
 def _host(stack: RunningStack, folder: Path, targets: Sequence[Target], **settings: str) -> Iterator[str]:
     """Start one more host of the stack, which checks keys; give its address."""
-    keys = folder / "keys.json"
     functions = {one.name: {"default": one.key} for one in targets}
-    content = {"master": MASTER, "host": {"default": HOST}, "functions": functions}
-    keys.write_text(json.dumps({**content, "system": {"eventgrid_extension": SYSTEM}}), "utf-8")
-    carrier = get_json(f"{stack.carrier}/_carrier")
-    assert carrier
-    environment = {**host_environment(stack.storage, carrier), **settings}
-    host = Worker("host", free_ports(1), environment, folder, options=("--auth", str(keys)))
-    try:
-        host.start()
-        host.wait()
-        yield host.url
-    finally:
-        host.stop()
+    keys = {
+        "master": MASTER,
+        "host": {"default": HOST},
+        "functions": functions,
+        "system": {"eventgrid_extension": SYSTEM},
+    }
+    with keyed_host(stack, folder, keys, settings) as url:
+        yield url
 
 
 async def _check(url: str, cells: Sequence[Cell]) -> None:

@@ -48,6 +48,7 @@ HTTP = {
     "get_openapi": ("openapi.json", "GET", ANYONE),
     "get_console": ("console", "GET", ANYONE),
     "get_console_file": ("console/{name}", "GET", ANYONE),
+    "wrong_address": ("{*address}", ANYONE),
 }
 EVENTS = {"sms_received", "sms_delivery_report"}
 QUEUES = {
@@ -67,7 +68,7 @@ TIMERS = {
 }
 
 # Whoever adds a function here says why: these hold no data and do nothing.
-FOR_ANYONE = {"health", "get_openapi", "get_console", "get_console_file"}
+FOR_ANYONE = {"health", "get_openapi", "get_console", "get_console_file", "wrong_address"}
 SIGN_IN = {"SMS_SIGN_IN": "on", "WEBSITE_AUTH_ENABLED": "True"}
 
 CALL_EACH = """
@@ -128,9 +129,14 @@ def test_an_http_function_has_its_route_method_and_level(table: dict[str, list[o
     assert isinstance(bindings, list)
     (trigger,) = [one for one in bindings if one["direction"] in (0, "IN")]
     assert trigger["type"] == "httpTrigger"
-    methods = [str(method).rpartition(".")[2] for method in trigger["methods"]]
+    methods = [str(method).rpartition(".")[2] for method in trigger.get("methods") or ()]
     level = str(trigger["authLevel"]).rpartition(".")[2].lower()
     assert (trigger["route"], *methods, level) == HTTP[name]
+
+
+def test_what_answers_where_nothing_else_does_is_tried_last(table: dict[str, list[object]]) -> None:
+    # The host tries functions by name, ordinal and ignoring case.
+    assert max(table, key=str.upper) == "wrong_address"
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))

@@ -50,7 +50,9 @@ class Caller:
         response = await self._functions[name](request)
         told = {header.lower(): value for header, value in response.headers.items()}
         content_type = {"content-type": str(response.mimetype)}
-        assert contract().problem(name, response.status_code, told | content_type, response.get_body()) == ""
+        # A method that an address does not take is of no operation.
+        if response.status_code != 405:
+            assert contract().problem(name, response.status_code, told | content_type, response.get_body()) == ""
         return response
 
     async def post(self, name: str, url: str, body: object = None, **options: Any) -> func.HttpResponse:

@@ -131,7 +131,7 @@ async def test_options_of_a_query_are_all_read(caller: Caller) -> None:
         ({"from": "+18005550199"}, "UnknownSender", "from"),
         ({"sendAt": "2030-01-01T10:00:00"}, "InvalidValue", "sendAt"),
         ({"sendAt": 1893492000}, "InvalidValue", "sendAt"),
-        ({"sendAt": "9999-01-01T10:00:00Z"}, "InvalidValue", "sendAt"),
+        ({"sendAt": "9999-01-01T10:00:00Z"}, "TimeOutOfRange", "sendAt"),
         ({"quietHours": "no"}, "InvalidValue", "quietHours"),
         ({"recipients": []}, "TooFew", "recipients"),
         ({"recipients": [{"vars": {}}]}, "MissingField", "recipients[0].to"),
@@ -144,7 +144,7 @@ async def test_options_of_a_query_are_all_read(caller: Caller) -> None:
             "NotAfterTooEarly",
             "notAfter",
         ),
-        ({"recipients": [{"to": "x"}]}, "InvalidRequest", None),
+        ({"recipients": [{"to": "x"}]}, "NoRecipients", None),
     ],
 )
 async def test_a_wrong_campaign_is_refused_by_name(
@@ -447,7 +447,7 @@ async def test_the_whole_list_is_one_file_that_no_spreadsheet_runs(world: World,
 @pytest.mark.parametrize(
     ("query", "code", "target"),
     [
-        ("?skipToken=x", "InvalidRequest", "skipToken"),
+        ("?skipToken=x", "InvalidSkipToken", "skipToken"),
         ("?state=lost", "InvalidValue", "state"),
         ("?format=xml", "InvalidValue", "format"),
     ],
@@ -468,7 +468,13 @@ async def test_campaigns_are_listed_the_newest_first(world: World, caller: Calle
     assert [one["name"] for one in page["value"] + rest["value"]] == ["third", "second", "first"]
 
 
-@pytest.mark.parametrize("campaign_id", [UNKNOWN, "forecast", "a/b", "campaign", "X" * 600])
+@pytest.mark.parametrize("name", ["forecast", "Forecast"])
+async def test_a_method_of_campaigns_is_not_one_of_the_forecast(caller: Caller, name: str) -> None:
+    answer = await caller.get("get_campaign", f"campaigns/{name}", route={"id": name})
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize("campaign_id", [UNKNOWN, "a/b", "campaign", "X" * 600])
 async def test_an_unknown_campaign_is_not_found(caller: Caller, campaign_id: str) -> None:
     expected = (404, "CampaignNotFound", "id")
     for name in ("pause", "resume", "cancel"):

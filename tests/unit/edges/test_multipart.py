@@ -24,6 +24,10 @@ def test_the_options_and_the_file_are_read() -> None:
     assert read_form(TYPE, _body(OPTIONS, FILE)) == READ
 
 
+def test_the_parts_may_come_in_any_order() -> None:
+    assert read_form(TYPE, _body(FILE, OPTIONS)) == READ
+
+
 @pytest.mark.parametrize(
     "content_type",
     ['Multipart/Form-Data; charset=utf-8; BOUNDARY="XYZ"', "multipart/form-data;boundary=XYZ;", f" {TYPE} "],
@@ -101,7 +105,8 @@ class _Sink:
         (TYPE, b"--XYZ--"),
         (TYPE, _body(OPTIONS)),
         (TYPE, _body(OPTIONS, FILE, FILE)),
-        (TYPE, _body(FILE, OPTIONS)),
+        (TYPE, _body(OPTIONS, OPTIONS)),
+        (TYPE, _body(FILE, FILE)),
         (TYPE, _body(OPTIONS, FILE)[:-9]),
         (TYPE, _body(OPTIONS, FILE).replace(b"\r\n", b"\n")),
         (TYPE, _body(OPTIONS, FILE).replace(b"--XYZ\r\n", b"--XYZ0\r\n")),
