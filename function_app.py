@@ -7,11 +7,11 @@ from shared.edges import (
     analytics_endpoint,
     api_explanations,
     campaign_endpoints,
-    console,
     conversation_endpoints,
     description,
     endpoints,
     events,
+    sites,
     work_triggers,
     wrong_addresses,
 )
@@ -344,16 +344,28 @@ async def get_openapi(call: Call[None, NoQuery]) -> Reply:
     return await description.openapi(http, call)
 
 
+@http.page("docs")
+def get_docs(req: func.HttpRequest) -> func.HttpResponse:
+    """Return the page that shows the description of this API."""
+    return sites.API_DOCS.serve(req, sites.API_DOCS.page)
+
+
+@http.page("docs/{name}")
+def get_docs_file(req: func.HttpRequest) -> func.HttpResponse:
+    """Return a script or style of that page."""
+    return sites.API_DOCS.serve(req, req.route_params["name"])
+
+
 @http.page("console")
 def get_console(req: func.HttpRequest) -> func.HttpResponse:
     """Return the page of the console, which holds no data."""
-    return console.serve(req, console.PAGE)
+    return sites.CONSOLE.serve(req, sites.CONSOLE.page)
 
 
 @http.page("console/{name}")
 def get_console_file(req: func.HttpRequest) -> func.HttpResponse:
     """Return a script or style of the console."""
-    return console.serve(req, req.route_params["name"])
+    return sites.CONSOLE.serve(req, req.route_params["name"])
 
 
 @http.otherwise

@@ -19,6 +19,11 @@ WEB = ROOT / "devtools" / "web"
 SUMS = WEB / "SHA256SUMS"
 # From a file of a package to the place at which the app serves it.
 FILES: Mapping[str, str] = {
+    "swagger-ui-dist/swagger-ui-bundle.js": "shared/api_docs/swagger-ui-bundle.js",
+    "swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt": "shared/api_docs/swagger-ui-bundle.js.LICENSE",
+    "swagger-ui-dist/swagger-ui.css": "shared/api_docs/swagger-ui.css",
+    "swagger-ui-dist/LICENSE": "shared/api_docs/swagger-ui.LICENSE",
+    "swagger-ui-dist/NOTICE": "shared/api_docs/swagger-ui.NOTICE",
     "uplot/dist/uPlot.esm.js": "shared/console/uplot.js",
     "uplot/dist/uPlot.min.css": "shared/console/uplot.css",
     "uplot/LICENSE": "shared/console/uplot.LICENSE",

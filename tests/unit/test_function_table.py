@@ -46,6 +46,8 @@ HTTP = {
     "get_analytics": ("analytics", "GET", KEY),
     "health": ("health", "GET", ANYONE),
     "get_openapi": ("openapi.json", "GET", ANYONE),
+    "get_docs": ("docs", "GET", ANYONE),
+    "get_docs_file": ("docs/{name}", "GET", ANYONE),
     "get_console": ("console", "GET", ANYONE),
     "get_console_file": ("console/{name}", "GET", ANYONE),
     "wrong_address": ("{*address}", ANYONE),
@@ -68,7 +70,7 @@ TIMERS = {
 }
 
 # Whoever adds a function here says why: these hold no data and do nothing.
-FOR_ANYONE = {"health", "get_openapi", "get_console", "get_console_file", "wrong_address"}
+FOR_ANYONE = {"health", "get_openapi", "get_docs", "get_docs_file", "get_console", "get_console_file", "wrong_address"}
 SIGN_IN = {"SMS_SIGN_IN": "on", "WEBSITE_AUTH_ENABLED": "True"}
 
 CALL_EACH = """

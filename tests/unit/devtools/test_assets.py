@@ -27,6 +27,6 @@ def test_lock_pins_each_package_with_its_hash() -> None:
 @pytest.mark.parametrize("package", sorted({source.partition("/")[0] for source in FILES}))
 def test_docs_name_each_package_with_version_and_license(package: str) -> None:
     locked = json.loads((WEB / "package-lock.json").read_text("utf-8"))["packages"][f"node_modules/{package}"]
-    page = (DOCS / "console.md").read_text("utf-8")
+    page = "".join((DOCS / name).read_text("utf-8") for name in ("console.md", "api.md"))
     assert f"{package} {locked['version']}" in page.lower()
     assert locked["license"] in page
