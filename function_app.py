@@ -5,6 +5,7 @@ import azure.functions as func
 from shared.app import SETTINGS, services
 from shared.edges import (
     analytics_endpoint,
+    api_auto_replies,
     api_explanations,
     campaign_endpoints,
     conversation_endpoints,
@@ -17,6 +18,7 @@ from shared.edges import (
 )
 from shared.edges.access import Role
 from shared.edges.api_analytics import AnalyticsAnswer, AnalyticsQuery
+from shared.edges.api_auto_replies import AutoRepliesAnswer, AutoRepliesRequest
 from shared.edges.api_base import NoQuery, PageQuery
 from shared.edges.api_campaigns import (
     CampaignAnswer,
@@ -60,7 +62,7 @@ from shared.edges.api_models import (
 from shared.edges.campaign_endpoints import CampaignCall
 from shared.edges.declarations import JSON
 from shared.edges.http import Api, Call, Reply
-from shared.rules.errors import CarrierRefused, Conflict, DailyCapReached, NotReady, PreconditionFailed
+from shared.rules.errors import CarrierRefused, Conflict, DailyCapReached, NotReady
 from shared.services.outbox import NOTICES_QUEUE
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
 
@@ -258,8 +260,7 @@ async def get_conversation(call: Call[None, NoQuery]) -> Reply:
     method="PATCH",
     body=ConversationPatch,
     answers=ConversationAnswer,
-    tagged=True,
-    raises=(PreconditionFailed,),
+    conditional=True,
 )
 async def change_conversation(call: Call[ConversationPatch, NoQuery]) -> Reply:
     """Assign, label, close or open a conversation, or mark it as read."""
@@ -312,18 +313,22 @@ async def get_quick_replies(call: Call[None, NoQuery]) -> Reply:
     return await conversation_endpoints.quick_replies(services(), call)
 
 
-@http.post(
-    "quick-replies",
-    role=Role.ADMIN,
-    method="PUT",
-    body=QuickReplyRequest,
-    answers=QuickReplyAnswer,
-    tagged=True,
-    raises=(PreconditionFailed,),
-)
+@http.put("quick-replies", role=Role.ADMIN, body=QuickReplyRequest, answers=QuickReplyAnswer, conditional=True)
 async def put_quick_replies(call: Call[QuickReplyRequest, NoQuery]) -> Reply:
     """Put other templates in the place of those there are."""
     return await conversation_endpoints.put_quick_replies(services(), call)
+
+
+@http.get("auto-replies", role=Role.READ, query=NoQuery, answers=AutoRepliesAnswer, tagged=True)
+async def get_auto_replies(call: Call[None, NoQuery]) -> Reply:
+    """Return the rules of automatic answers."""
+    return await api_auto_replies.auto_replies(services(), call)
+
+
+@http.put("auto-replies", role=Role.ADMIN, body=AutoRepliesRequest, answers=AutoRepliesAnswer, conditional=True)
+async def set_auto_replies(call: Call[AutoRepliesRequest, NoQuery]) -> Reply:
+    """Set the rules of automatic answers, all of them."""
+    return await api_auto_replies.set_auto_replies(services(), call)
 
 
 @http.get("analytics", role=Role.READ, query=AnalyticsQuery, answers=AnalyticsAnswer, exports=True)

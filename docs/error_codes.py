@@ -76,6 +76,7 @@ _TO_DO: Mapping[str, str] = {
     "MissingPlaceholder": "Give every recipient a value for it.",
     "NotReady": "See the details, which name it; ask again later.",
     "TimeOutOfRange": "Correct the year.",
+    "PreconditionFailed": "Read it again, make your change there, and send it with the new ETag.",
     "TextTooLong": "Shorten the text, or the values that fill it.",
     "TooLong": "Shorten it.",
     "TooMany": "Split the request.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -19,9 +20,12 @@ from shared.ports.queue import Queues
 from shared.ports.relay import Relay
 from shared.ports.tables import Tables
 from shared.ports.webhook import Webhook
+from shared.rules.keywords import KeywordKind
 from shared.services.activity import ActivityLog
 from shared.services.allowance import Allowance
 from shared.services.analytics import Analytics
+from shared.services.auto_replies import AutoReplier
+from shared.services.auto_reply_rules import AutoReplyRules
 from shared.services.batches import Batches
 from shared.services.broken_uploads import BrokenUploads
 from shared.services.bundle import Services
@@ -47,6 +51,7 @@ from shared.services.health import Health
 from shared.services.idempotency import Idempotency
 from shared.services.inbound import Inbound, InboundPolicy
 from shared.services.kept_events import KeptEvents
+from shared.services.keyword_replies import KeywordReplier
 from shared.services.lanes import Lanes
 from shared.services.late_marks import LateMarks
 from shared.services.messages import Messages
@@ -170,15 +175,24 @@ def build(settings: Settings, ports: Ports) -> Services:
         clock=clock,
         policy=Policy(region, settings.quiet_hours, settings.countries, settings.prices),
     )
+    auto_replies = AutoReplyRules(table("AutoReplies"))
+    auto_replier = AutoReplier(
+        rules=auto_replies,
+        table=table("AutoReplies"),
+        opt_outs=opt_outs,
+        sending=sending,
+        senders=senders,
+        clock=clock,
+    )
     inbound = Inbound(
         messages=messages,
         activity=activity,
         consents=consents,
-        sending=sending,
         relay=relay,
-        clock=clock,
         senders=senders,
-        policy=_inbound_policy(settings),
+        keyword_replier=KeywordReplier(sending, senders, clock, _reply_texts(settings)),
+        auto_replier=auto_replier,
+        policy=InboundPolicy(settings.opt_out_scope, timedelta(hours=settings.response_window_hours)),
     )
     reports = DeliveryReports(
         messages=messages,
@@ -208,6 +222,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         prices=settings.prices,
         health=Health(table("OptOuts"), ports.carrier, clock),
         inbound=inbound,
+        auto_replies=auto_replies,
         delivery_reports=reports,
         kept_events=kept_events,
         campaigns=campaigns,
@@ -229,14 +244,12 @@ def build(settings: Settings, ports: Ports) -> Services:
     )
 
 
-def _inbound_policy(settings: Settings) -> InboundPolicy:
-    return InboundPolicy(
-        opt_out_reply=settings.opt_out_reply,
-        opt_in_reply=settings.opt_in_reply,
-        help_reply=settings.help_reply,
-        opt_out_scope=settings.opt_out_scope,
-        response_window=timedelta(hours=settings.response_window_hours),
-    )
+def _reply_texts(settings: Settings) -> Mapping[KeywordKind, str]:
+    return {
+        KeywordKind.OPT_OUT: settings.opt_out_reply,
+        KeywordKind.OPT_IN: settings.opt_in_reply,
+        KeywordKind.HELP: settings.help_reply,
+    }
 
 
 def connect(settings: Settings) -> Ports:

@@ -15,6 +15,7 @@ from shared.rules.errors import (
     InvalidRequest,
     NotFound,
     PayloadTooLarge,
+    PreconditionFailed,
     SmsError,
     StorageUnavailable,
     TooManyRequests,
@@ -31,6 +32,7 @@ class Promises(TypedDict, total=False):
     raises: tuple[type[SmsError], ...]
     idempotent: bool
     tagged: bool
+    conditional: bool
     monitored: bool
     exports: bool
     file_answers: type[BaseModel]
@@ -45,8 +47,9 @@ class Endpoint:
     a file of the content type `media_type`.
 
     `raises` are the errors of its own, beside those that follow from the rest (`errors`). `idempotent`: it takes an
-    idempotency key. `tagged`: its answers have an ETag. `monitored`: an answer says in Operation-Location where to see
-    how far it is. `exports`: it gives the whole list as CSV, if asked. `file_answers` is the answer to a file.
+    idempotency key. `tagged`: its answers have an ETag. `conditional`: they have, and it takes `If-Match`. `monitored`:
+    an answer says in Operation-Location where to see how far it is. `exports`: it gives the whole list as CSV, if
+    asked. `file_answers` is the answer to a file.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Endpoint:
     raises: tuple[type[SmsError], ...] = ()
     idempotent: bool = False
     tagged: bool = False
+    conditional: bool = False
     monitored: bool = False
     exports: bool = False
     file_answers: type[BaseModel] | None = None
@@ -75,6 +79,7 @@ class Endpoint:
         guarded = (Unauthorized, Forbidden, TooManyRequests) if self.role is not Role.ANYONE else ()
         named = (NotFound,) if "{" in self.route else ()
         written = (PayloadTooLarge, UnsupportedMediaType) if self.body else ()
+        matched = (PreconditionFailed,) if self.conditional else ()
         stored = (StorageUnavailable,) if self.answers else ()
-        found = {InvalidRequest, *guarded, *named, *written, *self.raises, InternalError, *stored}
+        found = {InvalidRequest, *guarded, *named, *written, *matched, *self.raises, InternalError, *stored}
         return tuple(sorted(found, key=lambda one: (one.http_status, one.__name__)))

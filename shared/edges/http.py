@@ -121,6 +121,19 @@ class Api:
 
         return declare
 
+    def put(
+        self, route: str, *, role: Role, body: type[B], answers: type[BaseModel], **promises: Unpack[Promises]
+    ) -> Callable[[Handler[B, NoQuery]], Function]:
+        """Declare an endpoint that takes a JSON document, which is there from then on."""
+
+        def declare(handler: Handler[B, NoQuery]) -> Function:
+            about = _endpoint(
+                handler, "PUT", route, 200, role=role, query=NoQuery, answers=answers, body=body, **promises
+            )
+            return self._add(about, handler)
+
+        return declare
+
     def upload(
         self,
         route: str,

@@ -156,6 +156,15 @@ def idempotency_key(headers: Mapping[str, str]) -> str | None:
     return next(iter(keys.values()), None)
 
 
+def matches(headers: Mapping[str, str], etag: str) -> bool:
+    """Tell whether `If-Match` allows a change of what has this ETag: it names it, is `*`, or is not there.
+
+    Weak ETags never match: RFC 9110, section 13.1.1.
+    """
+    wanted = [one.strip() for one in headers.get("if-match", "*").split(",")]
+    return "*" in wanted or etag in wanted
+
+
 def _check_first_sent(value: str | None) -> None:
     if value is not None and not re.fullmatch(HTTP_DATE, value):
         raise InvalidRequest(

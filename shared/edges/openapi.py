@@ -86,7 +86,7 @@ class _Writer:
 
     def _responses(self, endpoint: Endpoint) -> Json:
         responses = {str(endpoint.status): _answer(endpoint)}
-        if endpoint.tagged and endpoint.method == "GET":
+        if endpoint.tagged:
             tag = {**_ALL, "ETag": reference("headers", "ETag")}
             responses["304"] = {"description": "The caller's ETag still holds.", "headers": tag}
         by_status = groupby(endpoint.errors, lambda error: error.http_status)
@@ -102,7 +102,7 @@ class _Writer:
 
 def _answer(endpoint: Endpoint) -> Json:
     headers = dict(_ALL)
-    if endpoint.tagged:
+    if endpoint.tagged or endpoint.conditional:
         headers["ETag"] = reference("headers", "ETag")
     if endpoint.monitored:
         headers["Operation-Location"] = reference("headers", "OperationLocation")
@@ -147,7 +147,9 @@ def _parameters(endpoint: Endpoint) -> list[Json]:
         keys = ("IdempotencyKey", "RepeatabilityRequestId", "RepeatabilityFirstSent")
         found += [reference("parameters", key) for key in keys]
     if endpoint.tagged:
-        found.append(reference("parameters", "IfNoneMatch" if endpoint.method == "GET" else "IfMatch"))
+        found.append(reference("parameters", "IfNoneMatch"))
+    if endpoint.conditional:
+        found.append(reference("parameters", "IfMatch"))
     return [*found, *(reference("parameters", name) for name in ("ApiVersion", "ClientRequestId"))]
 
 

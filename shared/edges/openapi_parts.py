@@ -14,7 +14,7 @@ HEADERS: Json = {
     "RequestId": {"description": "The log has the same id.", "schema": {"type": "string", "format": "uuid"}},
     "ErrorCode": {"description": "The code of the error.", "schema": {"type": "string"}},
     "RetryAfter": {"description": "Seconds to wait, where they are known.", "schema": {"type": "integer"}},
-    "ETag": {"description": "Stands for the answer; for `If-None-Match`.", "schema": {"type": "string"}},
+    "ETag": {"description": "Stands for the answer; for `If-None-Match` and `If-Match`.", "schema": {"type": "string"}},
     "OperationLocation": {"description": "Where to see how far it is.", "schema": {"type": "string", "format": "uri"}},
 }
 

@@ -67,11 +67,15 @@ def classify(text: str) -> Keyword:
     Case, full-width letters, invisible characters, and white space, punctuation and symbols around the word
     make no difference. Any other word does. Takes time in proportion to the text.
     """
+    return _KEYWORDS.get(folded(text) or "", _NO_KEYWORD)
+
+
+def folded(text: str) -> str | None:
+    """Return what two spellings of the same word have in common, None for a text too long to be a word."""
     core = _without_edges("".join(ch for ch in text if not _is_invisible(ch)))
     if len(core) > _MAX_LENGTH:
-        return _NO_KEYWORD
-    folded = unicodedata.normalize("NFKC", core).casefold()
-    return _KEYWORDS.get(_GAPS.sub(" ", folded), _NO_KEYWORD)
+        return None
+    return _GAPS.sub(" ", unicodedata.normalize("NFKC", core).casefold())
 
 
 def _is_invisible(ch: str) -> bool:

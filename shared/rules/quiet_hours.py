@@ -94,10 +94,11 @@ def parse_hours(text: str) -> ByCountry[DayHours]:
     Raises:
         ValueError: not such an object, an unknown country, or hours that are none or go over midnight.
     """
-    return parse_by_country(text, _day_hours)
+    return parse_by_country(text, parse_day_hours)
 
 
-def _day_hours(value: object) -> DayHours:
+def parse_day_hours(value: object) -> DayHours:
+    """Return the hours of a text such as `09:00-20:00`; ValueError for anything else."""
     found = _HOURS.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         raise ValueError('has hours that are none: write them like "09:00-20:00"')

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from shared.rules.countries import ByCountry
 from shared.services.analytics import Analytics
+from shared.services.auto_reply_rules import AutoReplyRules
 from shared.services.broken_uploads import BrokenUploads
 from shared.services.campaign_plans import CampaignPlans
 from shared.services.campaign_progress import CampaignProgress
@@ -55,6 +56,7 @@ class Services:
     prices: ByCountry[Decimal]
     health: Health
     inbound: Inbound
+    auto_replies: AutoReplyRules
     delivery_reports: DeliveryReports
     kept_events: KeptEvents
     campaigns: Campaigns

@@ -16,7 +16,9 @@ from shared.rules.errors import NotFound
 from shared.rules.ids import conversation_id, digest, hour_partition, newest_first, to_ms
 from shared.rules.states import State
 from shared.services.activity import Activity, ActivityLog, Kind
+from shared.services.auto_replies import AUTO_REPLY
 from shared.services.conversation_states import ConversationState, ConversationStates
+from shared.services.keyword_replies import KEYWORD_REPLY
 from shared.services.messages import Direction, Message, Messages
 
 _MESSAGES = frozenset({Kind.OUTBOUND, Kind.INBOUND})
@@ -26,7 +28,7 @@ RECENT = 20
 _NEVER_WENT = frozenset({State.SUPPRESSED, State.CANCELED, State.EXPIRED, State.FAILED})
 _SEARCH_LIMIT = 1000
 # Tags of what the app answers by itself: no person has answered with it.
-AUTOMATIC_TAGS = frozenset({"keyword-reply", "auto-reply"})
+AUTOMATIC_TAGS = frozenset({KEYWORD_REPLY, AUTO_REPLY})
 
 
 @dataclass(frozen=True, slots=True)

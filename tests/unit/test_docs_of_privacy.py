@@ -14,6 +14,7 @@ from shared.rules.ids import conversation_id, to_ms
 from shared.services.analytics import Interval, Report
 from shared.services.campaign_plans import CampaignRequest
 from shared.services.campaign_rows import Row
+from shared.services.conversations import Criteria
 from tests.support.pages import DOCS, sections
 from tests.unit.services.world import ANN, BOB, TOLL_FREE, World
 
@@ -30,8 +31,8 @@ async def test_deleted_rows_of_a_person_are_missed_by_nothing_else() -> None:
     assert await _held_of(world, ANN) == set()
     with pytest.raises(NotFound):
         await world.services.conversations.messages(OF_ANN, 10, None)
-    conversations, _ = await world.services.conversations.page(10, None)
-    assert [one.newest.recipient for one in conversations] == [BOB]
+    found = await world.services.conversations.search(Criteria(), 10, None)
+    assert [one.newest.recipient for one in found.conversations] == [BOB]
     assert await world.services.campaigns.page(10, None) == ((), None)
     assert {message.recipient for message in world.messages()} == {BOB}
     assert len(world.messages()) == 3, "a text, and a campaign's with its copy"

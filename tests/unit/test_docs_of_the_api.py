@@ -18,7 +18,15 @@ from pydantic import BaseModel
 
 from devtools.paths import ROOT
 from docs import reference
-from shared.edges import api_analytics, api_campaigns, api_conversations, api_explanations, api_failures, api_models
+from shared.edges import (
+    api_analytics,
+    api_auto_replies,
+    api_campaigns,
+    api_conversations,
+    api_explanations,
+    api_failures,
+    api_models,
+)
 from shared.edges.http_errors import error_body
 from shared.rules.errors import ErrorDetail, SmsError
 from tests.support.pages import DOCS, json_blocks, sections
@@ -138,7 +146,15 @@ def test_example_is_what_the_models_take_and_give(example: Example) -> None:
 
 
 def _model(name: str | None) -> type[BaseModel]:
-    modules = (api_models, api_analytics, api_campaigns, api_conversations, api_explanations, api_failures)
+    modules = (
+        api_models,
+        api_analytics,
+        api_auto_replies,
+        api_campaigns,
+        api_conversations,
+        api_explanations,
+        api_failures,
+    )
     model: type[BaseModel] = next(getattr(module, str(name)) for module in modules if hasattr(module, str(name)))
     return model
 

@@ -20,6 +20,7 @@ from shared.edges.tables_memory import MemoryTable, MemoryTables
 from shared.edges.webhook_memory import MemoryWebhook
 from shared.ports.tables import Range, scan
 from shared.ports.webhook import Receipt
+from shared.rules.auto_replies import AutoReplies, AutoReplyRule
 from shared.rules.ids import conversation_id, digest, to_ms
 from shared.rules.states import State
 from shared.services.activity import ActivityLog
@@ -119,6 +120,8 @@ async def _a_little_of_everything(tables: NotedTables, relay: MemoryRelay) -> No
     await services.campaign_progress.of(campaign.id)
     await _a_campaign(services, later)
     await services.inbound.receive(TextReceived("i", SENDER, NUMBER, "STOP", later))
+    await services.auto_replies.put(AutoReplies((AutoReplyRule("Hello", pattern="*"),)), lambda _: True)
+    await services.inbound.receive(TextReceived("j", SENDER, "+14255550177", "Hi", to_ms(clock.now())))
     await services.failures.keep(SENDS_QUEUE, "not JSON")
     await _an_inbox(services)
     await services.deliveries.run(digest("lane", f"conversations/{conversation_id(SENDER, NUMBER)}"))

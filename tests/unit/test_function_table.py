@@ -43,6 +43,8 @@ HTTP = {
     "add_note": ("conversations/{id}/notes", "POST", KEY),
     "get_quick_replies": ("quick-replies", "GET", KEY),
     "put_quick_replies": ("quick-replies", "PUT", KEY),
+    "get_auto_replies": ("auto-replies", "GET", KEY),
+    "set_auto_replies": ("auto-replies", "PUT", KEY),
     "get_analytics": ("analytics", "GET", KEY),
     "health": ("health", "GET", ANYONE),
     "get_openapi": ("openapi.json", "GET", ANYONE),
