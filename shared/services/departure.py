@@ -21,13 +21,15 @@ from shared.rules.reasons import Reason
 from shared.rules.states import State, Step
 from shared.services.allowance import Allowance
 from shared.services.batches import LEASE
-from shared.services.fence import Fence, Fences
+from shared.services.fence import MAX_AGE, Fence, Fences
 from shared.services.messages import UNTRACED, Message, Trace
 
 # For how long the halves of a refused request may take: well below a worker's lease.
 _APART_MS = 30_000
 # So many requests, one for each text, leave within a tenth of a second of one look at the fence.
 REQUESTS_AT_ONCE = 32
+# Where storage is so slow that each look is old when it is there, the moment is given up after so many.
+_LOOKS = 4
 
 
 class Overtaken(SmsError):
@@ -134,11 +136,7 @@ class Departure:
 
     async def _go(self, send: Send, claims: Sequence[Claim], fence: Fence, go_ms: int, until_ms: int) -> Departed:
         sender, recipients = claims[0].message.sender, [claim.message.recipient for claim in claims]
-        fence, may_go = await asyncio.gather(
-            self._fences.fresh(fence, sender, recipients), self._pacer.may_go(sender, go_ms)
-        )
-        # The pace may have taken longer than a fence is good for.
-        fence = await self._fences.fresh(fence, sender, recipients)
+        fence, may_go = await self._look(sender, recipients, fence, go_ms)
         verdicts = [(claim, self._verdict(claim, fence)) for claim in claims]
         held = Departed([Settlement(claim.message, step) for claim, step in verdicts if step])
         due = [claim for claim, step in verdicts if step is None]
@@ -149,6 +147,19 @@ class Departure:
         requests = (self._hand_over(send, of_one_text, fence, until_ms) for of_one_text in _by_text(due))
         handed = reduce(Departed.and_then, await asyncio.gather(*requests))
         return held.and_then(await self._with_leaks(sender, fence, handed))
+
+    async def _look(self, sender: str, recipients: Sequence[str], fence: Fence, go_ms: int) -> tuple[Fence, bool]:
+        """Return a fence and whether the moment holds; neither is seen so long ago that it may have changed."""
+        for _ in range(_LOOKS):
+            begun_at = self._clock.now()
+            fence, may_go = await asyncio.gather(
+                self._fences.fresh(fence, sender, recipients), self._pacer.may_go(sender, go_ms)
+            )
+            # Each may have taken longer than the other is good for.
+            fence = await self._fences.fresh(fence, sender, recipients)
+            if self._clock.now() - begun_at <= MAX_AGE:
+                return fence, may_go
+        return fence, False
 
     async def _with_leaks(self, sender: str, fence: Fence, departed: Departed) -> Departed:
         requested = {one.message.recipient: one.trace.requested_ms for one in departed.settlements if one.is_sent}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Sequence
 
 import pytest
 
@@ -13,9 +14,11 @@ from shared.rules.errors import CarrierSilent, CarrierThrottled, CarrierUnavaila
 from shared.rules.ids import MessageKey
 from shared.rules.states import State
 from shared.services.batches import LEASE
+from shared.services.fence import Fence, Fences
+from shared.services.pacer import Pacer
 from shared.services.sending import RecipientAnswer, Text
 from shared.services.work import SENDS_QUEUE
-from tests.unit.services.world import ANN, BOB, World, settings
+from tests.unit.services.world import ANN, BOB, TOLL_FREE, World, settings
 
 _ALL = Range()
 
@@ -69,6 +72,35 @@ async def test_no_call_is_made_before_the_time_that_acs_named(error: SmsError) -
     assert len(times) == 2
     assert 40 <= times[1] <= 42
     assert await states(world) == {(State.SENT, "")}
+
+
+async def test_a_pause_that_another_worker_records_during_a_slow_look_at_the_fence_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    times: list[float] = []
+    sent_at_s(world, times)
+    other = Pacer(world.tables.table("Paces"), world.services.senders, world.clock)
+    read, looks = Fences.read, itertools.count()
+
+    async def slow(self: Fences, sender: str, recipients: Sequence[str]) -> Fence:
+        fence = await read(self, sender, recipients)
+        if next(looks) < 2:
+            world.clock.advance(seconds=0.6)
+        # The look that the send begins with is 0; that which follows the look at the pace is 2.
+        if len(times) == 0 and world.clock.now().second >= 1 and not slowed:
+            slowed.append(1)
+            await other.slow_down(TOLL_FREE, 40)
+        return fence
+
+    slowed: list[int] = []
+    monkeypatch.setattr(Fences, "read", slow)
+    await world.send(ANN)
+    await world.pass_time(seconds=30)
+    assert (slowed, times) == ([1], [])
+    await world.pass_time(seconds=30)
+    assert len(times) == 1
+    assert times[0] >= 40
 
 
 async def test_without_a_named_time_pauses_grow() -> None:
