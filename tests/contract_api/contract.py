@@ -119,8 +119,8 @@ def _things(stack: RunningStack, api: str) -> Mapping[str, Sequence[str]]:
     with poison:
         with suppress(ResourceExistsError):
             poison.create_queue()
-        for _ in range(_THINGS):
-            poison.send_message('{"batch": "98204649204842"}')
+        for number in range(_THINGS):
+            poison.send_message(f'{{"batch": "9820464920484{number}"}}')
     wait_until(lambda: len(_ids(f"{api}/failures")) >= _THINGS, 60)
     return {
         "messages": [text["value"][0]["id"] for text in texts],
