@@ -6,7 +6,7 @@ import { button, card, empty, field, heading, make, table } from "./dom.js";
 const SHOWN = ["accepted", "sent", "delivered", "failed", "unknown", "suppressed", "inbound", "optOuts"];
 
 export async function showAnalytics(room, { signal }) {
-  const days = make("select", {}, ...[1, 7, 30, 90].map((count) => make("option", { value: count, selected: count === 7 }, `${count} days`)));
+  const days = make("select", {}, ...[1, 7, 30, 90].map((count) => make("option", { value: count, selected: count === 7 }, count === 1 ? "1 day" : `${count} days`)));
   const by = make("select", {}, ...["", "sender", "tag", "campaign", "country", "reason"].map((name) => make("option", { value: name }, name || "nothing")));
   const out = make("div", { class: "stack" });
   const path = (format) => {
@@ -41,6 +41,13 @@ function totals(all) {
 const numbers = (buckets) => table("The numbers", ["From", "Group", ...SHOWN], buckets.map((one) =>
   [new Date(one.start).toLocaleString(), one.group ?? "", ...SHOWN.map((name) => String(one[name]))]));
 
+/** When each bucket of the range begins, those without counts too, which the API leaves out. */
+function startsOf(told) {
+  const step = told.interval === "hour" ? 3_600_000 : 86_400_000;
+  const [first, end] = [Math.floor(Date.parse(told.from) / step) * step, Date.parse(told.to)];
+  return Array.from({ length: Math.ceil((end - first) / step) }, (_, place) => first + place * step);
+}
+
 const sum = (buckets, name) => buckets.reduce((all, one) => all + one[name], 0);
 const share = (count, of) => (of ? count / of : null);
 
@@ -48,8 +55,8 @@ const share = (count, of) => (of ? count / of : null);
 async function pictures(told, signal) {
   const { chart } = await import("./chart.js");
   const byStart = Map.groupBy(told.value, (one) => Date.parse(one.start));
-  const starts = [...byStart.keys()].sort((one, other) => one - other);
-  const buckets = starts.map((start) => byStart.get(start));
+  const starts = startsOf(told);
+  const buckets = starts.map((start) => byStart.get(start) ?? []);
   const counted = (name) => buckets.map((some) => sum(some, name));
   const rate = (name) => buckets.map((some) => share(sum(some, name), sum(some, "sent")));
   return [

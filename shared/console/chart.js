@@ -22,7 +22,7 @@ export function chart(title, starts, lines, { words = String, signal }) {
   const draw = () => {
     plot?.destroy();
     plot = new uPlot({
-      width: place.clientWidth, height: HEIGHT, axes: [axis(), { ...axis(), size: 60, values: (_, ticks) => ticks.map(words) }],
+      width: place.clientWidth, height: HEIGHT, axes: [axis(), { ...axis(), size: 72, values: (_, ticks) => ticks.map(words) }],
       scales: { y: { range: (_, low, high) => [0, Math.max(high, low, 0) || 1] } },
       series: [{ value: (_, at) => (at ? new Date(at * 1000).toLocaleString() : "–") }, ...series()],
     }, [starts.map((at) => at / 1000), ...lines.map(([, , values]) => values)], place);
