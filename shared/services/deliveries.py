@@ -101,20 +101,27 @@ class Deliveries:
                 await self._lanes.give_back(lane)
                 await self._queue.put(named(lane.id))
                 return
-            if lane.lease_ms - self._now_ms() < _LEFT_MS:
-                lane = await self._lanes.renew(lane)
-            lane = lane and await self._post_first(receiver, lane)
+            lane = await self._post_first(receiver, lane)
 
     async def _post_first(self, receiver: Webhook, lane: Lane) -> Lane | None:
         delivery = await self._lanes.first(lane)
         if delivery is None:
             _LOG.error("A notice is gone before it was delivered; those behind it go on.")
             return await self._lanes.acknowledge(lane)
+        if not self._has_time(lane):
+            renewed = await self._lanes.renew(lane)
+            # Storage may have been slow; then whoever finds the lease over goes on.
+            if renewed is None or not self._has_time(renewed):
+                return None
+            lane = renewed
         receipt = await receiver.post(delivery)
         if receipt.is_taken:
             return await self._lanes.acknowledge(lane)
         await self._not_taken(receiver, lane, receipt)
         return None
+
+    def _has_time(self, lane: Lane) -> bool:
+        return lane.lease_ms - self._now_ms() >= _LEFT_MS
 
     async def _not_taken(self, receiver: Webhook, lane: Lane, receipt: Receipt) -> None:
         _LOG.warning("A notice was not taken: %s.", receipt.status or receipt.problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from shared.edges.carrier_memory import MemoryCarrier
 from shared.ports.carrier import SendRequest, SendResult
+from shared.ports.tables import EntityChanged
 from shared.rules.holds import Hold
 from shared.rules.pacing import Rate
 from shared.rules.states import History
@@ -23,7 +25,10 @@ from shared.services.batches import Batch, Batches
 from shared.services.broken_uploads import BrokenUploads
 from shared.services.daily_caps import DailyCaps
 from shared.services.dispatch import Dispatch
+from shared.services.ends import Ends
 from shared.services.fence import Fence, Fences
+from shared.services.lanes import Lane, Lanes
+from shared.services.messages import Message
 from shared.services.opt_outs import OptOuts
 from shared.services.pacer import Pacer
 from tests.simulation import callers
@@ -171,3 +176,29 @@ def test_a_report_that_is_not_counted_is_found(monkeypatch: pytest.MonkeyPatch) 
     merge: Any = ActivityLog.merge
     monkeypatch.setattr(ActivityLog, "merge", forget_reports)
     _expect("I8", range(1, 6))
+
+
+# Worlds whose application has a webhook.
+_WITH_WEBHOOK = (1, 2, 5, 6, 11, 12)
+
+
+def test_a_lane_that_two_workers_have_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def anybody(self: Lanes, lane_id: str, *, again: bool = False) -> Lane | None:
+        lane = await self.get(lane_id)
+        if not lane.is_open:
+            return None
+        with contextlib.suppress(EntityChanged):
+            return await self._save(replace(lane, lease_ms=self._lease_ms()))
+        return None
+
+    monkeypatch.setattr(Lanes, "take", anybody)
+    _expect("Webhook: a notice came again", _WITH_WEBHOOK)
+
+
+def test_an_end_that_is_not_told_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def after_the_first(self: Ends, messages: Sequence[Message]) -> None:
+        await tell(self, messages[1:])
+
+    tell: Any = Ends.tell
+    monkeypatch.setattr(Ends, "tell", after_the_first)
+    _expect("Webhook: it was not told", _WITH_WEBHOOK)

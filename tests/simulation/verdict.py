@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from shared.ports.tables import Entity
 from shared.rules.delivery_codes import Outcome, parse_outcome
 from shared.rules.keywords import KeywordKind, classify
-from shared.rules.states import History, State
+from shared.rules.states import ENDS, History, State
 from shared.services.analytics import Interval
-from shared.services.messages import from_entity
+from shared.services.messages import Direction, from_entity
+from shared.services.notices import message_settled, text_received
 from tests.simulation.callers import Promises
 from tests.simulation.judge import Broken, is_at_end
 from tests.simulation.people import Said
@@ -36,6 +37,7 @@ def check_end(world: World, promises: Promises) -> None:
     _check_reports(world)
     _check_standings(world)
     _check_totals(world)
+    _check_told(world)
     _check_counted(world)
 
 
@@ -43,6 +45,9 @@ def open_work(world: World) -> Counter[str]:
     """Return what is still under way, by kind: nothing of it may stay for ever (I7)."""
     found = Counter(f"message {row.values['state']}" for row in outbound(world) if not is_at_end(row))
     found["batches"] += sum(1 for _ in world.tables.table("Batches").all())
+    for row in world.tables.table("Outbox").all():
+        found["lanes"] += row.partition == "due"
+        found["notices"] += row.row.startswith("notice.")
     for row in world.tables.table("Campaigns").all():
         found["chunks"] += row.row.startswith("chunk.") and not row.values["closed"]
         found["campaigns"] += row.partition == "running"
@@ -56,6 +61,23 @@ def _check_nothing_open(world: World) -> None:
     if found:
         raise Broken(f"I7: still open at the end: {dict(found)}")
     world.judge.checks["I7 messages at an end"] += world.judge.counts["messages"]
+
+
+def _check_told(world: World) -> None:
+    """The application was told of every text that came in, and of every end."""
+    if world.application is None:
+        return
+    for row in world.tables.table("Messages").all():
+        message = from_entity(row)
+        if message.direction is Direction.INBOUND:
+            wanted = text_received(message).id
+        elif message.state in ENDS:
+            wanted = message_settled(message).id
+        else:
+            continue
+        world.judge.checks["Webhook messages told"] += 1
+        if not world.application.taken[wanted]:
+            raise Broken(f"Webhook: it was not told that a message is {message.state}, {message.reason}")
 
 
 def _check_counted(world: World) -> None:

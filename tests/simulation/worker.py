@@ -13,6 +13,7 @@ from shared.edges.queue_memory import MemoryQueues
 from shared.edges.settings import Settings
 from shared.edges.tables_memory import MemoryTables
 from shared.services.bundle import Services
+from tests.simulation.application import Application, WorkerWebhook
 from tests.simulation.carrier import Line, WorkerCarrier
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.ports import (
@@ -43,6 +44,7 @@ class Outside:
     line: Line
     queues: MemoryQueues
     on_put: Callable[[], None]
+    application: Application | None
 
 
 class Worker:
@@ -63,6 +65,7 @@ class Worker:
                 WorkerRelay(self._wire),
                 clock,
                 WorkerQueues(self._wire, outside.queues, outside.on_put),
+                WorkerWebhook(self._wire, outside.application) if outside.application else None,
             ),
         )
 

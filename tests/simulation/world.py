@@ -14,12 +14,14 @@ from typing import Any, TypeVar
 from shared.edges.carrier_memory import SentText
 from shared.edges.queue_memory import HostRules, MemoryQueues
 from shared.edges.settings import Settings
+from shared.ports.tables import Entity
 from shared.rules.errors import SmsError
 from shared.services.delivery_reports import DeliveryReport
 from shared.services.inbound import TextReceived
 from shared.services.outbox import NOTICES_QUEUE
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
 from tests.simulation import people
+from tests.simulation.application import Application
 from tests.simulation.carrier import Line
 from tests.simulation.events import Events
 from tests.simulation.host import Host
@@ -37,6 +39,8 @@ TOLL_FREE, SHORT_CODE, ALPHANUMERIC = "+18005550100", "12345", "CONTOSO"
 LIMITS = {TOLL_FREE: 200, SHORT_CODE: 3_000, ALPHANUMERIC: 600}
 _TYPES = {TOLL_FREE: "tollFree", SHORT_CODE: "shortCode", ALPHANUMERIC: "alphanumeric"}
 _WORKERS = (2, 3, 3, 4)
+# The share of worlds whose application has a webhook.
+_WEBHOOKS = 0.34
 _FORECASTS = (
     ((USUAL, 12), (CALM, 4), (STORM, 3), (SPLITTING, 2), (OUTAGE, 1), (THROTTLING, 1)),
     ((USUAL, 4), (CALM, 4), (STORM, 3), (HURRICANE, 4), (SPLITTING, 2), (OUTAGE, 1), (THROTTLING, 1)),
@@ -78,7 +82,10 @@ class World:
         self.tables = WatchedTables()
         self.skew_s = self.random.choice((0.0, 0.0, 2.0))
         self.judge = Judge(self.loop, self.tables, LIMITS, 2 * self.skew_s)
-        self.tables.watch = self.judge.wrote
+        # Drawn apart, so that a world without a webhook stays the same.
+        has_webhook = Random(seed + 2).random() < _WEBHOOKS
+        self.application = Application(self.tables, self.judge.checks) if has_webhook else None
+        self.tables.watch = self._wrote
         self.scope = self.random.choice(("sender", "all"))
         self.said: list[Said] = []
         self.reported: dict[str, list[Reported]] = {}
@@ -88,7 +95,9 @@ class World:
         line = Line(self.loop, self.sky, self.judge, self._on_accepted)
         settings = _settings(self.scope)
         self.sender = settings.known_senders.choose
-        self._outside = Outside(self.loop, self.sky, settings, self.time, self.tables, line, self._queues, self._on_put)
+        self._outside = Outside(
+            self.loop, self.sky, settings, self.time, self.tables, line, self._queues, self._on_put, self.application
+        )
         self._calm = False
         self._workers: dict[int, Worker] = {}
         self.events = Events(self.loop, self.sky, self.a_worker)
@@ -102,7 +111,7 @@ class World:
             self._start(place)
         self.live(self._change_weather())
         self.live(self._every(60, lambda services: services.releases.run()))
-        self.live(self._every(15, lambda services: services.deliveries.wake()))
+        self.live(self._every(60, lambda services: services.deliveries.wake()))
         self.live(self._every(3600, lambda services: services.missing_reports.settle()))
         self.live(self._every(3600, lambda services: services.broken_uploads.clear()))
         self.live(self._every(600, lambda services: services.failures.resend_all()))
@@ -178,6 +187,11 @@ class World:
     def _on_death(self, place: int) -> None:
         self.sky.counts["workers that died"] += 1
         self.loop.call_later(1 + self.sky.little(10), self._start, place)
+
+    def _wrote(self, table: str, old: Entity | None, new: Entity | None) -> None:
+        self.judge.wrote(table, old, new)
+        if self.application:
+            self.application.wrote(table, old, new)
 
     def _on_put(self) -> None:
         for host in self._hosts:
