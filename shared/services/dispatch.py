@@ -215,10 +215,10 @@ class Dispatch:
 
     async def _depart(self, claimed: _Claimed) -> tuple[Message, ...]:
         batch = claimed.batch
-        await self._ends.tell(claimed.ended)
         departed = await self._wait_and_go(batch, claimed.open, claimed.fence)
         settlements = [*departed.settlements, *self._not_taken(departed)]
         settled = await self._record(settlements, claimed.traces)
+        await self._ends.tell(claimed.ended)
         messages = tuple(settled.get(claim.message.key.row, claim.message) for claim in claimed.claims)
         if departed.error and departed.not_taken:
             await self._wait(batch.counted(messages), departed.error)
