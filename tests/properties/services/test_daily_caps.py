@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.edges.clock_manual import ManualClock
@@ -101,6 +101,12 @@ class Books:
             assert mine <= counted.get(f"caller.{caller}", 0) <= BY_CALLER
 
 
+def _ask(*, takes: int = 0, gives: int = 0, writes: bool = True) -> Ask:
+    return Ask(0, 0, takes, gives, None, "before", writes)
+
+
+# A worker dies that has taken some more, and the next one gives back without taking any.
+@example([_ask(takes=3), _ask(takes=2, writes=False), _ask(gives=1)])
 @given(st.lists(asks, max_size=30))
 def test_a_cap_is_exact_whatever_dies_and_repeats(asked: list[Ask]) -> None:
     async def run() -> None:

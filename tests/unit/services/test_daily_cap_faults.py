@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import pytest
 
 from shared.rules.errors import CarrierRefused, CarrierSilent, CarrierThrottled, SmsError, StorageUnavailable
 from shared.services.campaigns import Campaign, Status
+from shared.services.pacer import Pacer
 from tests.unit.services.campaigning import people, request, start
 from tests.unit.services.capping import capped, counted, gone
 from tests.unit.services.faults import Fault, When
@@ -139,3 +141,37 @@ async def test_no_day_is_over_its_cap_when_the_worker_of_a_campaign_dies_before_
         assert before <= counted(world, days_ago=1) <= 7, fault
         assert len(world.carrier.sent) - before <= counted(world) <= 7, fault
         assert (await world.services.campaigns.get(campaign.id)).status is Status.DONE
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_what_a_dead_worker_held_is_given_back_when_its_text_expires(when: When) -> None:
+    nothing = Fault(NEVER, when, StorageUnavailable("never"))
+    await send(await prepared(7), nothing)
+    for at in range(nothing.calls):
+        world, fault = await prepared(7), fault_at(at, when, kills=True)
+        worker = capped(7, over=world, fault=fault)
+        brief = replace(world.text(*TO), not_after_ms=world.now_ms + 30_000)
+        with contextlib.suppress(SmsError, asyncio.CancelledError):
+            await worker.services.sending.send(brief, "key")
+        await world.pass_time(minutes=6)
+        assert world.row_count("Batches") == 0, fault
+        check_counted(world, fault)
+
+
+async def test_what_was_counted_before_midnight_and_comes_after_it_is_counted_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = capped(7)
+    world.clock.advance(hours=11, minutes=59, seconds=59, milliseconds=500)
+    reserve = Pacer.reserve
+
+    async def slow(self: Pacer, sender: str, units: int) -> int:
+        world.clock.advance(seconds=1)
+        return await reserve(self, sender, units)
+
+    monkeypatch.setattr(Pacer, "reserve", slow)
+    await world.send(*TO)
+    assert not world.carrier.sent
+    await world.pass_time(minutes=2)
+    assert len(world.carrier.sent) == counted(world) == 7
+    assert counted(world, days_ago=1) == 0
