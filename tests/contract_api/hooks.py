@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,11 @@ _IDS: dict[str, list[str]] = json.loads(os.environ.get("CONTRACT_IDS", "{}"))
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Mend what OpenAPI cannot say of a request that ought to be valid."""
     _keep_the_line_short(case)
+    _write_headers_that_can_be_sent(case)
     if _is_positive(case):
         _give_options_to_files_alone(case)
         _write_the_date(case)
+        _mend_the_body(case)
         _name_what_there_is(case)
         if zlib.crc32(case.id[::-1].encode()) % 4:
             _keep_rules_beyond_schema(case)
@@ -110,6 +113,26 @@ def _keep_the_line_short(case: Any) -> None:
     for name, value in (case.query or {}).items():
         if isinstance(value, str) and len(quote(value, errors="replace")) > 1600:
             case.query[name] = "x" * min(len(value.encode("utf-16-le", "replace")) // 2, 2100)
+
+
+def _write_headers_that_can_be_sent(case: Any) -> None:
+    """A server refuses a request with control characters in a header before it is one of the API (RFC 9110 §5.5)."""
+    for name, value in (case.headers or {}).items():
+        if isinstance(value, str):
+            case.headers[name] = re.sub(r"[\x00-\x1f\x7f]", "x", value)
+
+
+def _mend_the_body(case: Any) -> None:
+    """A rule has a keyword or a pattern; and JSON Schema calls 9.0 an integer, which the API wants written as one."""
+    if not isinstance(case.body, dict):
+        return
+    if isinstance(case.body.get("maxPageSize"), float):
+        case.body["maxPageSize"] = int(case.body["maxPageSize"])
+    for rule in case.body.get("rules") or []:
+        if isinstance(rule, dict):
+            rule.pop("pattern" if rule.get("keyword") else "keyword", None)
+            if not rule.get("pattern"):
+                rule.setdefault("keyword", "HOURS")
 
 
 def _write_the_date(case: Any) -> None:
