@@ -16,9 +16,14 @@ from urllib.parse import quote
 
 import schemathesis
 
+from shared.rules.phone_numbers import NumberProblem
+
 # Rules that OpenAPI has no words for: two fields together, the clock, the app's settings, the inside of a file.
 BEYOND_SCHEMA = frozenset(
     {
+        # What is a phone number is up to the numbering plans of all countries.
+        *(problem.value for problem in NumberProblem),
+        "InvalidPhoneNumber",
         "IdempotencyKeysDiffer",
         "InvalidCsv",
         "InvalidRow",
@@ -28,12 +33,6 @@ BEYOND_SCHEMA = frozenset(
         "NotAfterTooEarly",
         "TimeOutOfRange",
         "UnknownSender",
-        # What is a phone number is up to the numbering plans of all countries.
-        "AmbiguousNumber",
-        "InvalidPhoneNumber",
-        "NotAPhoneNumber",
-        "NumberNotInUse",
-        "ShortNumberNotAllowed",
     }
 )
 _CAMPAIGN_ROUTES = frozenset({"/campaigns", "/campaigns/forecast"})
@@ -51,6 +50,7 @@ _FILES = {
     "/campaigns/forecast": _RECIPIENTS,
     "/opt-outs/add": f"recipient\r\n{NUMBER}\r\n",
 }
+_HOURS = {"days": ["monday"], "hours": "09:00-17:00", "timeZone": "America/Los_Angeles"}
 _DATE = "Repeatability-First-Sent"
 _RECORD = Path(os.environ["CONTRACT_RECORD"])
 _IDS: dict[str, list[str]] = json.loads(os.environ.get("CONTRACT_IDS", "{}"))
@@ -123,16 +123,20 @@ def _write_headers_that_can_be_sent(case: Any) -> None:
 
 
 def _mend_the_body(case: Any) -> None:
-    """A rule has a keyword or a pattern; and JSON Schema calls 9.0 an integer, which the API wants written as one."""
+    """JSON Schema calls 9.0 an integer, which the API wants written as one; and rules of answers hang together."""
     if not isinstance(case.body, dict):
         return
     if isinstance(case.body.get("maxPageSize"), float):
         case.body["maxPageSize"] = int(case.body["maxPageSize"])
-    for rule in case.body.get("rules") or []:
-        if isinstance(rule, dict):
-            rule.pop("pattern" if rule.get("keyword") else "keyword", None)
-            if not rule.get("pattern"):
-                rule.setdefault("keyword", "HOURS")
+    if case.operation.path == "/auto-replies":
+        case.body.update(officeHours=_HOURS)
+        case.body["rules"] = [_mended(rule) for rule in case.body.get("rules", [])]
+
+
+def _mended(rule: Any) -> Any:
+    """Return a rule with a keyword that can be one, or with a pattern."""
+    kept = {name: value for name, value in rule.items() if name not in ("keyword", "pattern")}
+    return {**kept, **({"pattern": rule["pattern"]} if rule.get("pattern") else {"keyword": "HOURS"})}
 
 
 def _write_the_date(case: Any) -> None:
