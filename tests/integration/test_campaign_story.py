@@ -94,7 +94,7 @@ async def test_canceled_campaign_sends_nothing_more(people: People) -> None:
 
 
 async def test_form_with_a_time_waits_for_it(people: People) -> None:
-    at = datetime.now(UTC) + timedelta(seconds=3)
+    at = datetime.now(UTC) + timedelta(seconds=10)
     options = {"name": "Form", "from": FAST, "text": "Hi {{name}}", "quietHours": False, "sendAt": at.isoformat()}
     content_type, form = _form(options, "to,name\n+12065570001,Ann\n+12065570002,Bob\n")
 
@@ -111,7 +111,7 @@ async def test_form_with_a_time_waits_for_it(people: People) -> None:
 
 
 async def test_text_with_a_time_goes_then_and_once(people: People) -> None:
-    at = datetime.now(UTC) + timedelta(seconds=3)
+    at = datetime.now(UTC) + timedelta(seconds=10)
     [result] = await people.send("+12065570003", "Later", sendAt=at.isoformat())
     assert result["state"] == "scheduled"
 
@@ -125,7 +125,7 @@ async def test_text_with_a_time_goes_then_and_once(people: People) -> None:
 
 
 async def test_text_that_is_canceled_in_time_never_goes(people: People) -> None:
-    at = datetime.now(UTC) + timedelta(seconds=4)
+    at = datetime.now(UTC) + timedelta(seconds=10)
     numbers = ["+12065570004", "+12065570005"]
     first, second = await people.send(numbers, "Perhaps", sendAt=at.isoformat())
 
@@ -138,7 +138,7 @@ async def test_text_that_is_canceled_in_time_never_goes(people: People) -> None:
 
 
 async def test_failure_is_listed_and_sent_again(people: People) -> None:
-    at = datetime.now(UTC) + timedelta(seconds=3)
+    at = datetime.now(UTC) + timedelta(seconds=10)
     headers = {"Idempotency-Key": "failing"}
     body = {"to": "+12065570006", "text": "In the queue", "sendAt": at.isoformat()}
     [result] = (await people.ask("POST", "messages", body, headers=headers)).body["value"]
