@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from shared.composition import build, connect
+from shared.composition import build
+from shared.connections import connect
 from shared.edges.settings import Settings
 from shared.services.bundle import Services
 

@@ -1,21 +1,15 @@
-"""The composition root: the services over their ports, and the real ports from the settings."""
+"""The composition root: the services over their ports."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cached_property
 
-from shared.edges.acs import open_carrier
-from shared.edges.queue_azure import open_queues
-from shared.edges.relay_none import NoRelay
 from shared.edges.settings import Settings
-from shared.edges.tables_azure import open_tables
 from shared.ports.carrier import Carrier
-from shared.ports.clock import Clock, SystemClock
+from shared.ports.clock import Clock
 from shared.ports.queue import Queues
 from shared.ports.relay import Relay
 from shared.ports.tables import Tables
@@ -71,9 +65,6 @@ from shared.services.sending import Sending, SendPolicy
 from shared.services.topic import PatientTopic, TopicPost
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE, Work
 
-if TYPE_CHECKING:
-    from azure.core.credentials_async import AsyncTokenCredential
-
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -87,160 +78,315 @@ class Ports:
     webhook: Webhook | None = None
 
 
+class _Parts:
+    """The services and what they share, each made once, when it is first asked for."""
+
+    def __init__(self, settings: Settings, ports: Ports) -> None:
+        self.settings = settings
+        self.ports = ports
+        self.table = ports.tables.table
+        self.clock = ports.clock
+        self.senders = settings.known_senders
+        self.region = settings.default_region or None
+
+    @cached_property
+    def messages(self) -> Messages:
+        return Messages(self.table("Messages"))
+
+    @cached_property
+    def activity(self) -> ActivityLog:
+        return ActivityLog(self.table("Activity"), self._marks)
+
+    @cached_property
+    def _marks(self) -> LateMarks:
+        return LateMarks(self.table("Rollups"), self.clock)
+
+    @cached_property
+    def rollups(self) -> Rollups:
+        return Rollups(self.table("Rollups"), self.activity, self._marks, self.clock)
+
+    @cached_property
+    def opt_outs(self) -> OptOuts:
+        return OptOuts(self.table("OptOuts"), self.table("OptOutAnnouncements"), self.clock)
+
+    @cached_property
+    def _lanes(self) -> Lanes:
+        return Lanes(self.table("Outbox"), self.clock)
+
+    @cached_property
+    def _outbox(self) -> Outbox:
+        return Outbox(self._lanes, self.ports.queues.queue(NOTICES_QUEUE), self.clock)
+
+    @property
+    def _to_webhook(self) -> list[Relay]:
+        return [WebhookRelay(self._outbox)] if self.ports.webhook else []
+
+    @cached_property
+    def relay(self) -> Relay:
+        return Relays(*self._to_webhook, self.ports.relay)
+
+    @cached_property
+    def patient_relay(self) -> Relay:
+        """Give the relay of what must not wait for the topic: what that does not take is tried later."""
+        return Relays(*self._to_webhook, PatientTopic(self.ports.relay, self._outbox))
+
+    @cached_property
+    def ends(self) -> Ends:
+        return Ends(self.patient_relay)
+
+    @cached_property
+    def records(self) -> Records:
+        return Records(self.messages, self.activity, self.ends)
+
+    @cached_property
+    def failures(self) -> Failures:
+        return Failures(self.table("Failures"), self.ports.queues, self.patient_relay, self.clock)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        return Deliveries(
+            lanes=self._lanes,
+            pauses=Pauses(self.table("Outbox"), self.clock),
+            webhook=self.ports.webhook,
+            topic=TopicPost(self.ports.relay),
+            queue=self.ports.queues.queue(NOTICES_QUEUE),
+            failures=self.failures,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def consents(self) -> Consents:
+        return Consents(
+            opt_outs=self.opt_outs,
+            messages=self.messages,
+            activity=self.activity,
+            relay=self.patient_relay,
+            senders=self.senders,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def kept_events(self) -> KeptEvents:
+        return KeptEvents(self.table("KeptEvents"), self.clock)
+
+    @cached_property
+    def idempotency(self) -> Idempotency:
+        return Idempotency(self.table("Idempotency"), self.clock, timedelta(hours=self.settings.idempotency_hours))
+
+    @cached_property
+    def fences(self) -> Fences:
+        return Fences(self.opt_outs, self.clock)
+
+    @cached_property
+    def caps(self) -> DailyCaps:
+        limits = CapLimits(self.settings.daily_segments, self.settings.daily_segments_by_caller)
+        return DailyCaps(self.table("DailyUse"), self.clock, limits)
+
+    @cached_property
+    def allowance(self) -> Allowance:
+        return Allowance(Pacer(self.table("Paces"), self.senders, self.clock), self.caps)
+
+    @cached_property
+    def departure(self) -> Departure:
+        return Departure(
+            carrier=self.ports.carrier,
+            fences=self.fences,
+            allowance=self.allowance,
+            clock=self.clock,
+            repeat_window=timedelta(seconds=self.settings.repeat_window_seconds),
+        )
+
+    @cached_property
+    def batches(self) -> Batches:
+        return Batches(self.table("Batches"), self.clock)
+
+    @cached_property
+    def campaigns(self) -> Campaigns:
+        return Campaigns(self.table("Campaigns"), self.clock)
+
+    @cached_property
+    def dispatch(self) -> Dispatch:
+        return Dispatch(
+            records=self.records,
+            batches=self.batches,
+            fences=self.fences,
+            departure=self.departure,
+            allowance=self.allowance,
+            queue=self.ports.queues.queue(SENDS_QUEUE),
+            clock=self.clock,
+        )
+
+    @cached_property
+    def recipient_limits(self) -> RecipientLimits:
+        return RecipientLimits(self.table("RecipientUse"), self.clock, self.settings.recipient_texts_per_hour)
+
+    @cached_property
+    def sending(self) -> Sending:
+        within = timedelta(minutes=self.settings.send_within_minutes)
+        return Sending(
+            dispatch=self.dispatch,
+            batches=self.batches,
+            messages=self.messages,
+            activity=self.activity,
+            ends=self.ends,
+            idempotency=self.idempotency,
+            clock=self.clock,
+            policy=SendPolicy(within, self.settings.countries, self.recipient_limits),
+        )
+
+    @cached_property
+    def chunk_runs(self) -> ChunkRuns:
+        return ChunkRuns(
+            campaigns=self.campaigns,
+            records=self.records,
+            allowance=self.allowance,
+            departure=self.departure,
+            queue=self.ports.queues.queue(CAMPAIGNS_QUEUE),
+            hours=self.settings.quiet_hours,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def releases(self) -> Releases:
+        return Releases(
+            batches=self.batches,
+            dispatch=self.dispatch,
+            campaigns=self.campaigns,
+            chunk_runs=self.chunk_runs,
+            senders=self.senders,
+            caps=self.caps,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def campaign_plans(self) -> CampaignPlans:
+        settings = self.settings
+        return CampaignPlans(
+            campaigns=self.campaigns,
+            opt_outs=self.opt_outs,
+            releases=self.releases,
+            idempotency=self.idempotency,
+            caps=self.caps,
+            clock=self.clock,
+            policy=Policy(self.region, settings.quiet_hours, settings.countries, settings.prices),
+        )
+
+    @cached_property
+    def campaign_progress(self) -> CampaignProgress:
+        return CampaignProgress(
+            campaigns=self.campaigns,
+            messages=self.table("Messages"),
+            counts=self.table("Counts"),
+            senders=self.senders,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def campaign_recipients(self) -> CampaignRecipients:
+        return CampaignRecipients(
+            campaigns=self.campaigns,
+            messages=self.messages,
+            activity=self.activity,
+            ends=self.ends,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def auto_replies(self) -> AutoReplyRules:
+        return AutoReplyRules(self.table("AutoReplies"))
+
+    @cached_property
+    def inbound(self) -> Inbound:
+        replier = AutoReplier(
+            rules=self.auto_replies,
+            table=self.table("AutoReplies"),
+            opt_outs=self.opt_outs,
+            sending=self.sending,
+            senders=self.senders,
+            clock=self.clock,
+        )
+        window = timedelta(hours=self.settings.response_window_hours)
+        return Inbound(
+            messages=self.messages,
+            activity=self.activity,
+            consents=self.consents,
+            relay=self.relay,
+            senders=self.senders,
+            keyword_replier=KeywordReplier(self.sending, self.senders, self.clock, _reply_texts(self.settings)),
+            auto_replier=replier,
+            policy=InboundPolicy(self.settings.opt_out_scope, window),
+        )
+
+    @cached_property
+    def delivery_reports(self) -> DeliveryReports:
+        return DeliveryReports(
+            messages=self.messages,
+            activity=self.activity,
+            consents=self.consents,
+            kept_events=self.kept_events,
+            relay=self.relay,
+            senders=self.senders,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def missing_reports(self) -> MissingReports:
+        within = timedelta(hours=self.settings.report_within_hours)
+        return MissingReports(self.messages, self.activity, self.ends, self.clock, within)
+
+    @cached_property
+    def conversations(self) -> Conversations:
+        states, names = ConversationStates(self.table("Conversations")), [one.name for one in self.senders.all]
+        return Conversations(self.messages, self.activity, states, names, self.clock)
+
+    @cached_property
+    def opt_out_lists(self) -> OptOutLists:
+        return OptOutLists(
+            opt_outs=self.opt_outs,
+            consents=self.consents,
+            senders=self.senders,
+            clock=self.clock,
+            region=self.region,
+        )
+
+
 def build(settings: Settings, ports: Ports) -> Services:
     """Return the services over these ports."""
-    clock, senders, region = ports.clock, settings.known_senders, settings.default_region or None
-    table = ports.tables.table
-    marks = LateMarks(table("Rollups"), clock)
-    messages, activity = Messages(table("Messages")), ActivityLog(table("Activity"), marks)
-    rollups = Rollups(table("Rollups"), activity, marks, clock)
-    opt_outs = OptOuts(table("OptOuts"), table("OptOutAnnouncements"), clock)
-    lanes, notices_queue = Lanes(table("Outbox"), clock), ports.queues.queue(NOTICES_QUEUE)
-    outbox = Outbox(lanes, notices_queue, clock)
-    to_webhook = [WebhookRelay(outbox)] if ports.webhook else []
-    relay = Relays(*to_webhook, ports.relay)
-    patient = Relays(*to_webhook, PatientTopic(ports.relay, outbox))
-    ends, failures = Ends(patient), Failures(table("Failures"), ports.queues, patient, clock)
-    records = Records(messages, activity, ends)
-    deliveries = Deliveries(
-        lanes=lanes,
-        pauses=Pauses(table("Outbox"), clock),
-        webhook=ports.webhook,
-        topic=TopicPost(ports.relay),
-        queue=notices_queue,
-        failures=failures,
-        clock=clock,
-    )
-    consents = Consents(
-        opt_outs=opt_outs, messages=messages, activity=activity, relay=patient, senders=senders, clock=clock
-    )
-    kept_events = KeptEvents(table("KeptEvents"), clock)
-    keep = timedelta(hours=settings.idempotency_hours)
-    idempotency = Idempotency(table("Idempotency"), clock, keep)
-    fences, pacer = Fences(opt_outs, clock), Pacer(table("Paces"), senders, clock)
-    caps = DailyCaps(table("DailyUse"), clock, CapLimits(settings.daily_segments, settings.daily_segments_by_caller))
-    allowance = Allowance(pacer, caps)
-    departure = Departure(
-        carrier=ports.carrier,
-        fences=fences,
-        allowance=allowance,
-        clock=clock,
-        repeat_window=timedelta(seconds=settings.repeat_window_seconds),
-    )
-    batches, campaigns = Batches(table("Batches"), clock), Campaigns(table("Campaigns"), clock)
-    dispatch = Dispatch(
-        records=records,
-        batches=batches,
-        fences=fences,
-        departure=departure,
-        allowance=allowance,
-        queue=ports.queues.queue(SENDS_QUEUE),
-        clock=clock,
-    )
-    limits = RecipientLimits(table("RecipientUse"), clock, settings.recipient_texts_per_hour)
-    sending = Sending(
-        dispatch=dispatch,
-        batches=batches,
-        messages=messages,
-        activity=activity,
-        ends=ends,
-        idempotency=idempotency,
-        clock=clock,
-        policy=SendPolicy(timedelta(minutes=settings.send_within_minutes), settings.countries, limits),
-    )
-    chunk_runs = ChunkRuns(
-        campaigns=campaigns,
-        records=records,
-        allowance=allowance,
-        departure=departure,
-        queue=ports.queues.queue(CAMPAIGNS_QUEUE),
-        hours=settings.quiet_hours,
-        clock=clock,
-    )
-    releases = Releases(
-        batches=batches,
-        dispatch=dispatch,
-        campaigns=campaigns,
-        chunk_runs=chunk_runs,
-        senders=senders,
-        caps=caps,
-        clock=clock,
-    )
-    plans = CampaignPlans(
-        campaigns=campaigns,
-        opt_outs=opt_outs,
-        releases=releases,
-        idempotency=idempotency,
-        caps=caps,
-        clock=clock,
-        policy=Policy(region, settings.quiet_hours, settings.countries, settings.prices),
-    )
-    auto_replies = AutoReplyRules(table("AutoReplies"))
-    auto_replier = AutoReplier(
-        rules=auto_replies,
-        table=table("AutoReplies"),
-        opt_outs=opt_outs,
-        sending=sending,
-        senders=senders,
-        clock=clock,
-    )
-    inbound = Inbound(
-        messages=messages,
-        activity=activity,
-        consents=consents,
-        relay=relay,
-        senders=senders,
-        keyword_replier=KeywordReplier(sending, senders, clock, _reply_texts(settings)),
-        auto_replier=auto_replier,
-        policy=InboundPolicy(settings.opt_out_scope, timedelta(hours=settings.response_window_hours)),
-    )
-    reports = DeliveryReports(
-        messages=messages,
-        activity=activity,
-        consents=consents,
-        kept_events=kept_events,
-        relay=relay,
-        senders=senders,
-        clock=clock,
-    )
-    recipients = CampaignRecipients(campaigns=campaigns, messages=messages, activity=activity, ends=ends, clock=clock)
+    parts = _Parts(settings, ports)
+    table, clock = parts.table, parts.clock
     return Services(
-        senders=senders,
-        region=region,
+        senders=parts.senders,
+        region=parts.region,
         event_topic=settings.event_topic,
-        sending=sending,
-        messages=messages,
-        conversations=Conversations(
-            messages, activity, ConversationStates(table("Conversations")), [one.name for one in senders.all], clock
-        ),
+        sending=parts.sending,
+        messages=parts.messages,
+        conversations=parts.conversations,
         notes=Notes(table("Conversations"), clock),
         quick_replies=QuickReplies(table("Conversations")),
-        opt_out_lists=OptOutLists(opt_outs=opt_outs, consents=consents, senders=senders, clock=clock, region=region),
-        analytics=Analytics(activity, rollups),
-        rollups=rollups,
-        delivery_drops=DeliveryDrops(table("Rollups"), rollups, relay, clock),
+        opt_out_lists=parts.opt_out_lists,
+        analytics=Analytics(parts.activity, parts.rollups),
+        rollups=parts.rollups,
+        delivery_drops=DeliveryDrops(table("Rollups"), parts.rollups, parts.relay, clock),
         prices=settings.prices,
         health=Health(table("OptOuts"), ports.carrier, clock),
-        inbound=inbound,
-        auto_replies=auto_replies,
-        delivery_reports=reports,
-        kept_events=kept_events,
-        campaigns=campaigns,
-        daily_caps=caps,
-        recipient_limits=limits,
+        inbound=parts.inbound,
+        auto_replies=parts.auto_replies,
+        delivery_reports=parts.delivery_reports,
+        kept_events=parts.kept_events,
+        campaigns=parts.campaigns,
+        daily_caps=parts.caps,
+        recipient_limits=parts.recipient_limits,
         request_rates=RequestRates(table("RequestRates"), clock, settings.requests_per_minute),
         broken_uploads=BrokenUploads(table("Campaigns"), clock),
-        campaign_plans=plans,
-        campaign_progress=CampaignProgress(
-            campaigns=campaigns, messages=table("Messages"), counts=table("Counts"), senders=senders, clock=clock
-        ),
-        campaign_recipients=recipients,
-        explanations=Explanations(messages, recipients, opt_outs),
-        releases=releases,
-        work=Work(sending, releases, deliveries),
-        failures=failures,
-        deliveries=deliveries,
-        missing_reports=MissingReports(messages, activity, ends, clock, timedelta(hours=settings.report_within_hours)),
+        campaign_plans=parts.campaign_plans,
+        campaign_progress=parts.campaign_progress,
+        campaign_recipients=parts.campaign_recipients,
+        explanations=Explanations(parts.messages, parts.campaign_recipients, parts.opt_outs),
+        releases=parts.releases,
+        work=Work(parts.sending, parts.releases, parts.deliveries),
+        failures=parts.failures,
+        deliveries=parts.deliveries,
+        missing_reports=parts.missing_reports,
     )
 
 
@@ -250,72 +396,3 @@ def _reply_texts(settings: Settings) -> Mapping[KeywordKind, str]:
         KeywordKind.OPT_IN: settings.opt_in_reply,
         KeywordKind.HELP: settings.help_reply,
     }
-
-
-def connect(settings: Settings) -> Ports:
-    """Return the real ports; nothing is called yet."""
-    clock = SystemClock()
-    return Ports(
-        tables=_tables(settings),
-        carrier=_carrier(settings, clock),
-        relay=_relay(settings),
-        clock=clock,
-        queues=_queues(settings),
-        webhook=_webhook(settings, clock),
-    )
-
-
-def _carrier(settings: Settings, clock: Clock) -> Carrier:
-    if settings.acs_connection_string:
-        return open_carrier(settings.acs_connection_string, clock=clock)
-    return open_carrier(endpoint=settings.acs_endpoint, credential=_identity(settings.client_id), clock=clock)
-
-
-def _tables(settings: Settings) -> Tables:
-    if settings.storage_connection_string:
-        return open_tables(settings.storage_connection_string, prefix=settings.table_prefix)
-    uri = settings.storage_table_uri or f"https://{settings.storage_account_name}.table.core.windows.net"
-    identity = _identity(settings.storage_client_id or settings.client_id)
-    return open_tables(table_uri=uri, credential=identity, prefix=settings.table_prefix)
-
-
-def _queues(settings: Settings) -> Queues:
-    prefix = f"{settings.queue_prefix}-"
-    if settings.storage_connection_string:
-        return open_queues(settings.storage_connection_string, prefix=prefix)
-    uri = settings.storage_queue_uri or f"https://{settings.storage_account_name}.queue.core.windows.net"
-    identity = _identity(settings.storage_client_id or settings.client_id)
-    return open_queues(queue_uri=uri, credential=identity, prefix=prefix)
-
-
-def _relay(settings: Settings) -> Relay:
-    endpoint, schema = settings.relay_topic_endpoint, settings.relay_schema
-    if not endpoint:
-        return NoRelay()
-    from shared.edges.relay_topic import open_relay  # noqa: PLC0415 - slow to import: only where there is a topic
-
-    if settings.relay_topic_key:
-        return open_relay(endpoint, source="sms", key=settings.relay_topic_key, schema=schema)
-    return open_relay(endpoint, source="sms", credential=_identity(settings.client_id), schema=schema)
-
-
-def _webhook(settings: Settings, clock: Clock) -> Webhook | None:
-    if not settings.webhook_url:
-        return None
-    from shared.edges.webhook_http import HttpWebhook  # noqa: PLC0415 - only where there is a webhook
-
-    loopback = settings.webhook_loopback == "on"
-    return HttpWebhook(settings.webhook_url, settings.webhook_secrets, clock=clock, loopback=loopback)
-
-
-@cache
-def _identity(client_id: str) -> AsyncTokenCredential:
-    from azure.identity.aio import (  # noqa: PLC0415 - slow to import: only where keys are not used
-        DefaultAzureCredential,
-        ManagedIdentityCredential,
-    )
-
-    # One certain way to sign in where an identity is given by the platform; a developer's own sign-in elsewhere.
-    if "IDENTITY_ENDPOINT" in os.environ:
-        return ManagedIdentityCredential(client_id=client_id or None)
-    return DefaultAzureCredential(managed_identity_client_id=client_id or None)

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from shared.composition import Ports, _identity, connect
+from shared.composition import Ports
+from shared.connections import _identity, connect
 from shared.edges.acs import AcsCarrier
 from shared.edges.queue_azure import AzureQueues
 from shared.edges.relay_none import NoRelay
