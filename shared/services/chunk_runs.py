@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shared.ports.clock import Clock
 from shared.ports.queue import Queue
+from shared.rules.back_off import pause_s
 from shared.rules.countries import ByCountry
 from shared.rules.errors import CarrierThrottled, DailyCapReached, SmsError
 from shared.rules.ids import from_ms, to_ms
@@ -41,7 +41,6 @@ _SHORTEST_WAIT_MS = 50
 _CLOSING_MS = 3_000
 _OVERDUE_MS = 60_000
 _SOON_MS = 15 * 60_000
-_LONGEST_WAIT_S = 300
 # After this long a worker hands the chunk on: well before its function times out, and while its lease lasts.
 _SHIFT_MS = 45_000
 
@@ -240,12 +239,15 @@ class ChunkRuns:
     ) -> Chunk | None:
         # What has not gone is claimed anew, so that its repeat window begins anew; what may have gone is repeated.
         again = chunk
-        if not any(claim.retaken for claim in departed.not_taken):
+        may_have_gone = any(claim.retaken for claim in departed.not_taken)
+        if not may_have_gone:
             partial = chunk.partial or bool(departed.settlements or departed.refused)
             again = replace(freed(chunk, gone), group=0, first_sent_ms=0, partial=partial)
         if isinstance(error, Overtaken):
             return again
-        wait_s = error.retry_after_s if error.retry_after_s is not None else _pause_s(chunk)
+        wait_s = error.retry_after_s
+        if wait_s is None:
+            wait_s = pause_s(chunk.round, f"{chunk.campaign}{chunk.number}".encode(), may_have_gone=may_have_gone)
         if isinstance(error, CarrierThrottled) and error.retry_after_s is None:
             await self._pacer.slow_down(campaign.sender, wait_s)
         until_ms = self._now_ms() + wait_s * 1000
@@ -356,8 +358,3 @@ def _first_step(campaign: Campaign, chunk: Chunk) -> Step:
     if chunk.first_sent_ms:
         return Step(State.SENDING, chunk.first_sent_ms)
     return Step(State.QUEUED, campaign.created_ms)
-
-
-def _pause_s(chunk: Chunk) -> int:
-    base: int = min(_LONGEST_WAIT_S, 5 * 2 ** min(chunk.round, 8))
-    return base + zlib.crc32(f"{chunk.campaign}{chunk.number}".encode()) % base

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shared.ports.clock import Clock
 from shared.ports.queue import Queue
+from shared.rules.back_off import pause_s
 from shared.rules.errors import CarrierRefused, CarrierThrottled, DailyCapReached, SmsError
 from shared.rules.holds import Hold
 from shared.rules.ids import to_ms
@@ -36,7 +36,6 @@ from shared.services.messages import Message
 _AHEAD_MS = 2_000
 # The timer looks after a queued batch this long after it should have gone.
 _OVERDUE_MS = 60_000
-_LONGEST_WAIT_S = 300
 # What is due later than this waits for the timer, not in the queue.
 _SOON_MS = 15 * 60_000
 
@@ -221,7 +220,8 @@ class Dispatch:
         await self._ends.tell(claimed.ended)
         messages = tuple(settled.get(claim.message.key.row, claim.message) for claim in claimed.claims)
         if departed.error and departed.not_taken:
-            await self._wait(batch.counted(messages), departed.error)
+            may_have_gone = any(claim.retaken for claim in departed.not_taken)
+            await self._wait(batch.counted(messages), departed.error, may_have_gone=may_have_gone)
         else:
             await self._close_or_leave(batch, messages)
         if isinstance(departed.error, CarrierRefused) and all(one.state is State.FAILED for one in messages):
@@ -266,8 +266,10 @@ class Dispatch:
         if counted:
             await self._batches.close(counted)
 
-    async def _wait(self, batch: Batch, error: SmsError) -> None:
-        wait_s = error.retry_after_s if error.retry_after_s is not None else _pause_s(batch)
+    async def _wait(self, batch: Batch, error: SmsError, *, may_have_gone: bool) -> None:
+        wait_s = error.retry_after_s
+        if wait_s is None:
+            wait_s = pause_s(batch.round, batch.send.id.bytes, may_have_gone=may_have_gone)
         if isinstance(error, CarrierThrottled) and error.retry_after_s is None:
             await self._pacer.slow_down(batch.sender, wait_s)
         # A moment that was reserved and is still to come is kept.
@@ -309,9 +311,3 @@ def _untold(batch: Batch, messages: Sequence[Message]) -> Sequence[Message]:
 def _following(trace: Activity, end: Activity) -> Activity:
     """Return the end under the trace's ETag; without it, so to be merged, if the trace knows more already."""
     return replace(end, etag=trace.etag if trace.step.order < end.step.order else "")
-
-
-def _pause_s(batch: Batch) -> int:
-    # Spread by the batch's own id, so that what failed together does not come back together.
-    base: int = min(_LONGEST_WAIT_S, 5 * 2 ** min(batch.round, 8))
-    return base + zlib.crc32(batch.send.id.bytes) % base

@@ -117,6 +117,14 @@ async def test_without_a_named_time_pauses_grow() -> None:
     assert await states(world) == {(State.SENT, "")}
 
 
+async def test_seven_silences_leave_time_for_a_repeat_that_is_answered() -> None:
+    world = World()
+    world.carrier.fail_next(*[CarrierSilent("no answer")] * 7)
+    await world.send(ANN)
+    await world.pass_time(minutes=5)
+    assert await states(world) == {(State.SENT, "")}
+
+
 async def test_a_throttled_sender_holds_up_its_other_texts_too() -> None:
     world = World()
     world.carrier.fail_next(CarrierThrottled("too fast", retry_after_s=30))
