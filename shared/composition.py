@@ -19,7 +19,7 @@ from shared.services.activity import ActivityLog
 from shared.services.allowance import Allowance
 from shared.services.analytics import Analytics
 from shared.services.auto_replies import AutoReplier
-from shared.services.auto_reply_rules import AutoReplyRules
+from shared.services.auto_reply_rules import AutoReplyRules, auto_reply_rules
 from shared.services.batches import Batches
 from shared.services.broken_uploads import BrokenUploads
 from shared.services.bundle import Services
@@ -56,7 +56,7 @@ from shared.services.opt_outs import OptOuts
 from shared.services.outbox import NOTICES_QUEUE, Outbox, Relays, WebhookRelay
 from shared.services.pacer import Pacer
 from shared.services.pauses import Pauses
-from shared.services.quick_replies import QuickReplies
+from shared.services.quick_replies import quick_replies
 from shared.services.recipient_limits import RecipientLimits
 from shared.services.releases import Releases
 from shared.services.request_rates import RequestRates
@@ -293,7 +293,7 @@ class _Parts:
 
     @cached_property
     def auto_replies(self) -> AutoReplyRules:
-        return AutoReplyRules(self.table("AutoReplies"))
+        return auto_reply_rules(self.table("AutoReplies"))
 
     @cached_property
     def inbound(self) -> Inbound:
@@ -362,7 +362,7 @@ def build(settings: Settings, ports: Ports) -> Services:
         messages=parts.messages,
         conversations=parts.conversations,
         notes=Notes(table("Conversations"), clock),
-        quick_replies=QuickReplies(table("Conversations")),
+        quick_replies=quick_replies(table("Conversations")),
         opt_out_lists=parts.opt_out_lists,
         analytics=Analytics(parts.activity, parts.rollups),
         rollups=parts.rollups,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
 
@@ -23,7 +23,7 @@ from shared.edges.api_conversations import (
 )
 from shared.edges.api_models import MessageAnswer, MessageList, RecipientResult, SendAnswer
 from shared.edges.http import Call, Reply, etag_of, tagged
-from shared.edges.http_requests import idempotency_key
+from shared.edges.http_requests import idempotency_key, matches
 from shared.edges.paging import next_link
 from shared.rules.errors import Conflict, PreconditionFailed
 from shared.rules.states import State
@@ -72,8 +72,8 @@ async def change(services: Services, call: Call[ConversationPatch, NoQuery]) -> 
     )
 
     async def accept(one: Conversation) -> None:
-        if "if-match" in call.headers:
-            _expect(call.headers, await _shown(services, one))
+        if "if-match" in call.headers and not matches(call.headers, etag_of(await _shown(services, one))):
+            raise PreconditionFailed("This has changed since you read it. Read it again, and decide by what it is now.")
 
     changed = await services.conversations.change(call.path["id"], decision, accept)
     return tagged(replace(call, headers={}), await _shown(services, changed))
@@ -129,8 +129,8 @@ async def quick_replies(services: Services, call: Call[None, NoQuery]) -> Reply:
 
 async def put_quick_replies(services: Services, call: Call[QuickReplyRequest, NoQuery]) -> Reply:
     """Put these quick replies in the place of those there are."""
-    replies = [QuickReply(one.name, one.text) for one in call.body.value]
-    await services.quick_replies.put(replies, lambda known: _expect(call.headers, _offered(known)))
+    replies = tuple(QuickReply(one.name, one.text) for one in call.body.value)
+    await services.quick_replies.put(replies, lambda known: matches(call.headers, etag_of(_offered(known))))
     return tagged(replace(call, headers={}), _offered(replies))
 
 
@@ -156,13 +156,6 @@ async def _shown(services: Services, one: Conversation) -> str:
     (standing,) = await services.opt_out_lists.check(one.newest.sender, [one.newest.recipient])
     answer = ConversationAnswer.of(one, opted_out=bool(standing.opted_out))
     return answer.model_dump_json(by_alias=True, exclude_none=True)
-
-
-def _expect(headers: Mapping[str, str], text: str) -> None:
-    """Raise PreconditionFailed unless the caller's ETag, if there is one, is that of this JSON text."""
-    wanted = headers.get("if-match", "*").strip()
-    if wanted != "*" and etag_of(text) not in wanted:
-        raise PreconditionFailed("This has changed since you got it. Get it again, and decide by what it is now.")
 
 
 def _offered(replies: Sequence[QuickReply]) -> str:

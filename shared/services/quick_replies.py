@@ -1,17 +1,14 @@
-"""Quick replies: what the team writes often, as templates with `{{placeholders}}`; one document for all."""
+"""Quick replies: what the team writes often, as templates with `{{placeholders}}`, in one document for all."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from shared.ports.tables import Entity, EntityChanged, EntityExists, Table
+from pydantic import TypeAdapter
+
+from shared.ports.tables import Table
 from shared.rules.errors import InvalidRequest
-
-_ROW = ("inbox", "quickReplies")
-# A property of a table holds 32,768 UTF-16 units.
-_SIZE_LIMIT = 30_000
+from shared.services.documents import MAX_UNITS, Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,39 +19,14 @@ class QuickReply:
     text: str
 
 
-class QuickReplies:
-    """The document, in the table of the conversations."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
-
-    async def get(self) -> tuple[QuickReply, ...]:
-        """Return the quick replies in their order."""
-        return _from_entity(await self._table.get(*_ROW))
-
-    async def put(self, replies: Sequence[QuickReply], accept: Callable[[Sequence[QuickReply]], None]) -> None:
-        """Put others in their place; `accept` raises if those there are not the ones that the caller knew.
-
-        Raises:
-            InvalidRequest: all together they are longer than one row takes.
-        """
-        text = json.dumps([asdict(one) for one in replies], ensure_ascii=False)
-        if len(text.encode("utf-16-le")) // 2 > _SIZE_LIMIT:
-            raise InvalidRequest(
-                f"The quick replies are over {_SIZE_LIMIT:,} characters in all. Write fewer or shorter ones.",
-                code="TooManyQuickReplies",
-                target="value",
-            )
-        while True:
-            stored = await self._table.get(*_ROW)
-            accept(_from_entity(stored))
-            entity = Entity(*_ROW, {"replies": text}, stored.etag if stored else "")
-            try:
-                await (self._table.replace if stored else self._table.insert)(entity)
-            except (EntityChanged, EntityExists):
-                continue
-            return
+QuickReplies = Document[tuple[QuickReply, ...]]
 
 
-def _from_entity(entity: Entity | None) -> tuple[QuickReply, ...]:
-    return tuple(QuickReply(**one) for one in json.loads(str(entity.values["replies"]))) if entity else ()
+def quick_replies(table: Table) -> QuickReplies:
+    """Return the document of the quick replies, in their order; at first there are none."""
+    too_large = InvalidRequest(
+        f"The quick replies are over {MAX_UNITS:,} characters in all. Write fewer or shorter ones.",
+        code="TooManyQuickReplies",
+        target="value",
+    )
+    return Document(table, ("inbox", "quickReplies"), TypeAdapter(tuple[QuickReply, ...]), (), too_large)

@@ -141,7 +141,7 @@ async def _an_inbox(services: Services) -> None:
     conversation = conversation_id(SENDER, NUMBER)
     await services.conversations.change(conversation, Decision(assignee="Kim"), accept)
     await services.notes.add(conversation, "call back", "key.a", "k")
-    await services.quick_replies.put([QuickReply("Hours", "From 9 to 18")], lambda _: None)
+    await services.quick_replies.put((QuickReply("Hours", "From 9 to 18"),), lambda _: True)
 
 
 async def _a_drop(services: Services, tables: NotedTables, clock: ManualClock) -> None:

@@ -239,14 +239,10 @@ async def test_a_note_whose_writer_died_halfway_is_whole_after_the_repetition() 
 
 async def test_quick_replies_of_two_people_do_not_overwrite_one_another_unseen() -> None:
     world = World()
-    replies = [QuickReply("Hours", "From 9 to 18"), QuickReply("Bye", "Bye, {{name}}")]
-    await world.services.quick_replies.put(replies, lambda _: None)
-    assert await world.services.quick_replies.get() == tuple(replies)
-
-    def only_if_empty(known: object) -> None:
-        if known:
-            raise PreconditionFailed("changed")
-
+    replies = (QuickReply("Hours", "From 9 to 18"), QuickReply("Bye", "Bye, {{name}}"))
+    await world.services.quick_replies.put(replies, lambda known: known == ())
+    assert await world.services.quick_replies.get() == replies
     with pytest.raises(PreconditionFailed):
-        await world.services.quick_replies.put([], only_if_empty)
-    assert await world.services.quick_replies.get() == tuple(replies)
+        await world.services.quick_replies.put((), lambda known: known == ())
+    await world.services.quick_replies.put(replies, lambda known: known == ())
+    assert await world.services.quick_replies.get() == replies
