@@ -27,6 +27,7 @@ async def test_deleted_rows_of_a_person_are_missed_by_nothing_else() -> None:
 
     await _delete_conversation(world)
     await _delete(world, "Campaigns", campaign)
+    await _delete(world, "Conversations", OF_ANN)
 
     assert await _held_of(world, ANN) == set()
     with pytest.raises(NotFound):
@@ -49,6 +50,12 @@ async def test_an_opt_out_of_all_outlives_what_is_deleted() -> None:
     assert answer.state == "suppressed"
 
 
+def test_every_table_is_on_the_page_or_holds_nothing_of_people() -> None:
+    tables = set(re.findall(r"^\| `(\w+)`", sections(DOCS / "architecture.md")["Tables"], re.MULTILINE))
+    told = set(re.findall(r"`(\w+)`", sections(DOCS / "privacy.md")["Where, and for how long"]))
+    assert tables - told == {"Counts", "DailyUse", "Failures", "Paces", "RequestRates"}
+
+
 def test_the_log_is_kept_as_long_as_the_template_says() -> None:
     monitoring = (ROOT / "infra" / "core" / "monitoring.bicep").read_text("utf-8")
     [days] = re.findall(r"retentionInDays: (\d+)", monitoring)
@@ -67,6 +74,7 @@ async def _a_past() -> tuple[World, str]:
     for person in (ANN, BOB):
         for n in (0, 1):
             await world.services.delivery_reports.receive(world.report(person, n=n))
+    await world.services.notes.add(OF_ANN, f"Ann is {ANN}", "key.a", "a note")
     return world, campaign.id
 
 
@@ -89,7 +97,17 @@ async def _delete(world: World, table: str, partition: str) -> None:
 
 async def _held_of(world: World, number: str) -> set[str]:
     """Return the names of the tables, without the opt-outs, in which the number is still written."""
-    names = ("Messages", "Campaigns", "Activity", "Batches", "Idempotency", "KeptEvents", "Outbox", "Failures")
+    names = (
+        "Messages",
+        "Campaigns",
+        "Conversations",
+        "Activity",
+        "Batches",
+        "Idempotency",
+        "KeptEvents",
+        "Outbox",
+        "Failures",
+    )
     return {name for name in names async for one in scan(world.tables.table(name), Range()) if number in str(one)}
 
 
