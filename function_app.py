@@ -254,10 +254,9 @@ async def get_conversation(call: Call[None, NoQuery]) -> Reply:
     return await conversation_endpoints.conversation(services(), call)
 
 
-@http.post(
+@http.patch(
     "conversations/{id}",
     role=Role.SEND,
-    method="PATCH",
     body=ConversationPatch,
     answers=ConversationAnswer,
     conditional=True,
@@ -314,9 +313,9 @@ async def get_quick_replies(call: Call[None, NoQuery]) -> Reply:
 
 
 @http.put("quick-replies", role=Role.ADMIN, body=QuickReplyRequest, answers=QuickReplyAnswer, conditional=True)
-async def put_quick_replies(call: Call[QuickReplyRequest, NoQuery]) -> Reply:
+async def set_quick_replies(call: Call[QuickReplyRequest, NoQuery]) -> Reply:
     """Put other templates in the place of those there are."""
-    return await conversation_endpoints.put_quick_replies(services(), call)
+    return await conversation_endpoints.set_quick_replies(services(), call)
 
 
 @http.get("auto-replies", role=Role.READ, query=NoQuery, answers=AutoRepliesAnswer, tagged=True)

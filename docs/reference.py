@@ -53,6 +53,79 @@ print(openapi_text(function_app.http))
 """
 
 
+_SETTINGS_ABOVE = """
+The app reads its settings once, when it starts, from the environment: in Azure, the application settings. On
+your machine, `python dev.py run` takes `local.settings.json.example`, over it your own `local.settings.json`
+if you have one, over that your environment; where storage and carrier are it sets itself. An empty value
+counts as not set.
+
+A missing or wrong setting stops the app at the start. The host's log then has one sentence that names the
+setting and says what it takes; it never shows the value. A name that begins with `SMS_` and is not in this
+table stops the app as well, so that a typing error does not go unnoticed.
+"""
+_SETTINGS_BELOW = """
+## Which go together
+
+- ACS: `ACS_CONNECTION_STRING`, or `ACS_ENDPOINT` for managed identity. One of them must be set.
+- Storage: `AzureWebJobsStorage`, or `AzureWebJobsStorage__accountName` (or `…__tableServiceUri`) for managed
+  identity. One of them must be set. The Functions host reads these as well.
+- `SMS_DEFAULT_SENDER` must be one of `SMS_SENDERS`.
+- `SMS_RELAY_TOPIC_ENDPOINT` alone uses managed identity; with `SMS_RELAY_TOPIC_KEY` it uses the key.
+- `SMS_WEBHOOK_URL` needs `SMS_WEBHOOK_SECRETS`.
+
+## SMS_SENDERS
+
+A JSON list. For example:
+
+```json
+[
+  {"sender": "+18005550100", "type": "tollFree"},
+  {"sender": "12345", "type": "shortCode"},
+  {"sender": "CONTOSO", "type": "alphanumeric"}
+]
+```
+
+`optOuts` says who answers STOP and START, `carrier` or `app`. Left out, it is `carrier` for `tollFree` and
+`app` for all others. Whoever answers, the app records the opt-out. An alphanumeric sender cannot be answered,
+so the app never sends it a keyword reply.
+
+`perMinute` (100 to 1,000,000) is how many texts the sender may send in any minute, if Azure has raised its
+limit for you. Left out, it is 200 for `tollFree`, `10dlc` and `mobile`, 6,000 for `shortCode` and 600 for
+`alphanumeric`; alphanumeric senders share one limit.
+
+## Quiet hours, countries and prices
+
+Countries are two capital letters (ISO 3166), `*` is every other one. For example:
+
+```ini
+SMS_QUIET_HOURS={"*": "09:00-20:00", "FR": "10:00-20:00"}
+SMS_COUNTRIES=US,CA,FR
+SMS_PRICES={"US": "0.0079", "*": "0.05"}
+```
+
+`SMS_QUIET_HOURS` are the hours in which campaigns may be sent, by the clock of the recipient's place. Where a
+number may be in several time zones, the hour must be allowed in all of them. Single requests, one-time codes
+and answers to keywords are sent at any hour.
+
+`SMS_COUNTRIES` holds for every text but the app's own answers, `SMS_PRICES` is for forecasts and analytics.
+
+## What a day can cost
+
+`SMS_DAILY_SEGMENTS` is the most that all callers together can send in a day (UTC), and
+`SMS_DAILY_SEGMENTS_BY_CALLER` the most of each: of each function key, or each person and app that signs in.
+Every text counts, by its segments: single texts, campaigns, one-time codes, and (in the first cap
+alone) the app's own answers. The caps are exact, over all instances and through crashes: what may have gone is
+counted, what did not go is given back.
+
+A cap is also a limit in money: **segments × the price of the dearest segment** that you can send. With 20,000
+segments, and texts to the US alone at 0.0079, a day costs 158.00 at most; with a country at 0.05 among those
+allowed, 1,000.00. `SMS_COUNTRIES` keeps the dearest price low. What carriers charge on top of a segment, and
+what is received, is not in it.
+
+Azure's template (`dailySegments` in `infra/core/main.bicep`) sets 20,000; without it there is no cap.
+"""
+
+
 def settings_page() -> str:
     """Return docs/settings.md: every setting, in the order of the model."""
     rows = [
@@ -61,78 +134,9 @@ def settings_page() -> str:
     ]
     return _page(
         "Settings",
-        """
-        The app reads its settings once, when it starts, from the environment: in Azure, the application settings. On
-        your machine, `python dev.py run` takes `local.settings.json.example`, over it your own `local.settings.json`
-        if you have one, over that your environment; where storage and carrier are it sets itself. An empty value
-        counts as not set.
-
-        A missing or wrong setting stops the app at the start. The host's log then has one sentence that names the
-        setting and says what it takes; it never shows the value. A name that begins with `SMS_` and is not in this
-        table stops the app as well, so that a typing error does not go unnoticed.
-        """,
+        _SETTINGS_ABOVE,
         _table(("Setting", "What it does", "Default"), rows),
-        """
-        ## Which go together
-
-        - ACS: `ACS_CONNECTION_STRING`, or `ACS_ENDPOINT` for managed identity. One of them must be set.
-        - Storage: `AzureWebJobsStorage`, or `AzureWebJobsStorage__accountName` (or `…__tableServiceUri`) for managed
-          identity. One of them must be set. The Functions host reads these as well.
-        - `SMS_DEFAULT_SENDER` must be one of `SMS_SENDERS`.
-        - `SMS_RELAY_TOPIC_ENDPOINT` alone uses managed identity; with `SMS_RELAY_TOPIC_KEY` it uses the key.
-        - `SMS_WEBHOOK_URL` needs `SMS_WEBHOOK_SECRETS`.
-
-        ## SMS_SENDERS
-
-        A JSON list. For example:
-
-        ```json
-        [
-          {"sender": "+18005550100", "type": "tollFree"},
-          {"sender": "12345", "type": "shortCode"},
-          {"sender": "CONTOSO", "type": "alphanumeric"}
-        ]
-        ```
-
-        `optOuts` says who answers STOP and START, `carrier` or `app`. Left out, it is `carrier` for `tollFree` and
-        `app` for all others. Whoever answers, the app records the opt-out. An alphanumeric sender cannot be answered,
-        so the app never sends it a keyword reply.
-
-        `perMinute` (100 to 1,000,000) is how many texts the sender may send in any minute, if Azure has raised its
-        limit for you. Left out, it is 200 for `tollFree`, `10dlc` and `mobile`, 6,000 for `shortCode` and 600 for
-        `alphanumeric`; alphanumeric senders share one limit.
-
-        ## Quiet hours, countries and prices
-
-        Countries are two capital letters (ISO 3166), `*` is every other one. For example:
-
-        ```ini
-        SMS_QUIET_HOURS={"*": "09:00-20:00", "FR": "10:00-20:00"}
-        SMS_COUNTRIES=US,CA,FR
-        SMS_PRICES={"US": "0.0079", "*": "0.05"}
-        ```
-
-        `SMS_QUIET_HOURS` are the hours in which campaigns may be sent, by the clock of the recipient's place. Where a
-        number may be in several time zones, the hour must be allowed in all of them. Single requests, one-time codes
-        and answers to keywords are sent at any hour.
-
-        `SMS_COUNTRIES` holds for every text but the app's own answers, `SMS_PRICES` is for forecasts and analytics.
-
-        ## What a day can cost
-
-        `SMS_DAILY_SEGMENTS` is the most that all callers together can send in a day (UTC), and
-        `SMS_DAILY_SEGMENTS_BY_CALLER` the most of each: of each function key, or each person and app that signs in.
-        Every text counts, by its segments: single texts, campaigns, one-time codes, and (in the first cap
-        alone) the app's own answers. The caps are exact, over all instances and through crashes: what may have gone is
-        counted, what did not go is given back.
-
-        A cap is also a limit in money: **segments × the price of the dearest segment** that you can send. With 20,000
-        segments, and texts to the US alone at 0.0079, a day costs 158.00 at most; with a country at 0.05 among those
-        allowed, 1,000.00. `SMS_COUNTRIES` keeps the dearest price low. What carriers charge on top of a segment, and
-        what is received, is not in it.
-
-        Azure's template (`dailySegments` in `infra/core/main.bicep`) sets 20,000; without it there is no cap.
-        """,
+        _SETTINGS_BELOW,
     )
 
 

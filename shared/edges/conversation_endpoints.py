@@ -127,7 +127,7 @@ async def quick_replies(services: Services, call: Call[None, NoQuery]) -> Reply:
     return tagged(call, _offered(await services.quick_replies.get()))
 
 
-async def put_quick_replies(services: Services, call: Call[QuickReplyRequest, NoQuery]) -> Reply:
+async def set_quick_replies(services: Services, call: Call[QuickReplyRequest, NoQuery]) -> Reply:
     """Put these quick replies in the place of those there are."""
     replies = tuple(QuickReply(one.name, one.text) for one in call.body.value)
     await services.quick_replies.put(replies, lambda known: matches(call.headers, etag_of(_offered(known))))

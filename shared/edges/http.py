@@ -108,29 +108,29 @@ class Api:
         body: type[B],
         answers: type[BaseModel],
         status: int = 200,
-        method: str = "POST",
         **promises: Unpack[Promises],
     ) -> Callable[[Handler[B, NoQuery]], Function]:
-        """Declare an endpoint that takes a JSON body, by POST or another method."""
-
-        def declare(handler: Handler[B, NoQuery]) -> Function:
-            about = _endpoint(
-                handler, method, route, status, role=role, query=NoQuery, answers=answers, body=body, **promises
-            )
-            return self._add(about, handler)
-
-        return declare
+        """Declare an endpoint that takes a JSON body."""
+        return self._taking(body, "POST", route, status, role=role, answers=answers, **promises)
 
     def put(
         self, route: str, *, role: Role, body: type[B], answers: type[BaseModel], **promises: Unpack[Promises]
     ) -> Callable[[Handler[B, NoQuery]], Function]:
         """Declare an endpoint that takes a JSON document, which is there from then on."""
+        return self._taking(body, "PUT", route, 200, role=role, answers=answers, **promises)
 
+    def patch(
+        self, route: str, *, role: Role, body: type[B], answers: type[BaseModel], **promises: Unpack[Promises]
+    ) -> Callable[[Handler[B, NoQuery]], Function]:
+        """Declare an endpoint that takes, as JSON, what is to be changed; the rest stays."""
+        return self._taking(body, "PATCH", route, 200, role=role, answers=answers, **promises)
+
+    def _taking(
+        self, body: type[B], method: str, route: str, status: int, **about: object
+    ) -> Callable[[Handler[B, NoQuery]], Function]:
         def declare(handler: Handler[B, NoQuery]) -> Function:
-            about = _endpoint(
-                handler, "PUT", route, 200, role=role, query=NoQuery, answers=answers, body=body, **promises
-            )
-            return self._add(about, handler)
+            endpoint = _endpoint(handler, method, route, status, query=NoQuery, body=body, **about)
+            return self._add(endpoint, handler)
 
         return declare
 

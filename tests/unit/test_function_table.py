@@ -42,7 +42,7 @@ HTTP = {
     "list_notes": ("conversations/{id}/notes", "GET", KEY),
     "add_note": ("conversations/{id}/notes", "POST", KEY),
     "get_quick_replies": ("quick-replies", "GET", KEY),
-    "put_quick_replies": ("quick-replies", "PUT", KEY),
+    "set_quick_replies": ("quick-replies", "PUT", KEY),
     "get_auto_replies": ("auto-replies", "GET", KEY),
     "set_auto_replies": ("auto-replies", "PUT", KEY),
     "get_analytics": ("analytics", "GET", KEY),

@@ -85,7 +85,7 @@ async def call_everything(caller: Caller, watch: Watch) -> None:
     await caller.post("reply_to_conversation", "conversations/x/messages", {"text": TEXT}, route=one, headers=key)
     await caller.post("add_note", "conversations/x/notes", {"text": TEXT}, route=one, headers=key)
     await caller.get("list_notes", "conversations/x/notes", route=one)
-    await caller.http("put_quick_replies", "PUT", "quick-replies", body={"value": [{"name": TEXT, "text": TEXT}]})
+    await caller.http("set_quick_replies", "PUT", "quick-replies", body={"value": [{"name": TEXT, "text": TEXT}]})
     await caller.get("get_quick_replies", "quick-replies")
     await caller.get("get_analytics", f"analytics?from={TEXT}&to=2026-03-03T00:00:00Z")
     await caller.get("get_analytics", "analytics?from=2026-03-01T00:00:00Z&to=2026-03-03T00:00:00Z&groupBy=tag")

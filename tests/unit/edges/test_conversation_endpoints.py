@@ -133,15 +133,15 @@ async def test_quick_replies_are_replaced_as_a_whole_and_by_etag(caller: Caller)
     body = {"value": [{"name": "Hours", "text": "From 9 to 18, {{name}}"}]}
     empty = await caller.get("get_quick_replies", "quick-replies")
     first = await caller.http(
-        "put_quick_replies", "PUT", "quick-replies", body=body, headers={"If-Match": empty.headers["ETag"]}
+        "set_quick_replies", "PUT", "quick-replies", body=body, headers={"If-Match": empty.headers["ETag"]}
     )
     assert read(first) == body
     stale = await caller.http(
-        "put_quick_replies", "PUT", "quick-replies", body={"value": []}, headers={"If-Match": empty.headers["ETag"]}
+        "set_quick_replies", "PUT", "quick-replies", body={"value": []}, headers={"If-Match": empty.headers["ETag"]}
     )
     assert error_of(stale)[:2] == (412, "PreconditionFailed")
     again = await caller.get("get_quick_replies", "quick-replies", headers={"If-None-Match": first.headers["ETag"]})
     assert again.status_code == 304
     large = {"value": [{"name": f"{number}", "text": "x" * 2000} for number in range(20)]}
-    refused = await caller.http("put_quick_replies", "PUT", "quick-replies", body=large)
+    refused = await caller.http("set_quick_replies", "PUT", "quick-replies", body=large)
     assert error_of(refused)[:2] == (400, "TooManyQuickReplies")
