@@ -10,7 +10,7 @@ from shared.edges.api_base import In, Moment, Out, SenderName, Tag, Text, Time, 
 from shared.edges.api_models import MessageAnswer
 from shared.edges.path_ids import MESSAGE_ID
 from shared.rules.ids import from_ms
-from shared.services.conversations import Conversation
+from shared.services.conversation import Conversation
 from shared.services.notes import Note
 from shared.services.quick_replies import QuickReply
 

@@ -28,7 +28,8 @@ from shared.edges.paging import next_link
 from shared.rules.errors import Conflict, PreconditionFailed
 from shared.rules.states import State
 from shared.services.bundle import Services
-from shared.services.conversations import Conversation, Criteria, Decision
+from shared.services.conversation import Conversation, Decision
+from shared.services.conversation_criteria import Criteria
 from shared.services.quick_replies import QuickReply
 from shared.services.recipients import Recipient, recipient_of
 from shared.services.sending import Text

@@ -14,7 +14,7 @@ from shared.rules.ids import conversation_id, to_ms
 from shared.services.analytics import Interval, Report
 from shared.services.campaign_plans import CampaignRequest
 from shared.services.campaign_rows import Row
-from shared.services.conversations import Criteria
+from shared.services.conversation_criteria import Criteria
 from tests.support.pages import DOCS, sections
 from tests.unit.services.world import ANN, BOB, TOLL_FREE, World
 

@@ -27,7 +27,7 @@ from shared.services.activity import ActivityLog
 from shared.services.bundle import Services
 from shared.services.campaign_plans import CampaignRequest
 from shared.services.campaign_rows import Row
-from shared.services.conversations import Conversation, Decision
+from shared.services.conversation import Conversation, Decision
 from shared.services.delivery_reports import DeliveryReport
 from shared.services.inbound import TextReceived
 from shared.services.late_marks import LateMarks

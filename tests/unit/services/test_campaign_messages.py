@@ -10,7 +10,7 @@ import pytest
 from shared.rules.errors import StorageUnavailable
 from shared.rules.ids import MessageKey, conversation_id, to_ms
 from shared.rules.states import State
-from shared.services.conversations import Criteria
+from shared.services.conversation_criteria import Criteria
 from shared.services.delivery_reports import DeliveryReport
 from shared.services.messages import Message
 from tests.unit.services.campaigning import by_number, people, request, start

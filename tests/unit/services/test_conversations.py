@@ -7,7 +7,7 @@ import random
 import pytest
 
 from shared.rules.errors import NotFound
-from shared.services.conversations import Criteria
+from shared.services.conversation_criteria import Criteria
 from tests.unit.services.world import ANN, BOB, SHORT_CODE, TOLL_FREE, World
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from shared.rules.errors import Conflict, NotFound, PreconditionFailed
 from shared.rules.ids import conversation_id
-from shared.services.conversations import Conversation, Criteria, Decision
+from shared.services.conversation import Conversation, Decision
+from shared.services.conversation_criteria import Criteria
 from shared.services.quick_replies import QuickReply
 from tests.unit.services.world import ANN, BOB, CAT, SHORT_CODE, TOLL_FREE, World
 
