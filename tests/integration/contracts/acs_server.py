@@ -16,6 +16,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.serving import serving
+
 ACCESS_KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 NOW = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
 
@@ -174,14 +176,8 @@ async def acs_server() -> AsyncIterator[AcsServer]:
     app = web.Application()
     app.router.add_post("/sms", server.on_sms)
     app.router.add_get("/", server.on_root)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        server.port = runner.addresses[0][1]
+    async with serving(app) as server.port:
         yield server
-    finally:
-        await runner.cleanup()
 
 
 def signature(key: str, method: str, path: str, date: str, host: str, raw: bytes) -> str:

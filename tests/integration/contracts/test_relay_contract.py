@@ -16,6 +16,7 @@ from shared.edges.relay_none import NoRelay
 from shared.edges.relay_topic import EVENTS_PER_REQUEST, Schema, open_relay
 from shared.ports.relay import Notice, Relay
 from shared.rules.errors import RelayUnavailable
+from tests.support.serving import serving
 
 TOPIC_KEY = "dG9waWMta2V5"
 SOURCE = "/sms"
@@ -50,14 +51,8 @@ async def running_topic() -> AsyncIterator[Topic]:
     topic = Topic()
     app = web.Application()
     app.router.add_post("/topics/relay/api/events", topic.on_events)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        topic.port = runner.addresses[0][1]
+    async with serving(app) as topic.port:
         yield topic
-    finally:
-        await runner.cleanup()
 
 
 class Bench(Protocol):

@@ -19,6 +19,7 @@ from shared.edges.webhook_memory import MemoryWebhook
 from shared.ports.webhook import Delivery, Receipt, Webhook
 from shared.rules.ids import to_ms
 from shared.rules.signatures import parse_secrets, signature_headers
+from tests.support.serving import serving
 
 SECRETS = parse_secrets("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 DELIVERY = Delivery("notice-1", '{"type":"Sms.TextReceived","data":{"text":"Grüße ✓"}}')
@@ -52,14 +53,8 @@ async def running_application() -> AsyncIterator[Application]:
     application = Application()
     app = web.Application()
     app.router.add_post("/{path:.*}", application.on_post)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        application.port = runner.addresses[0][1]
+    async with serving(app) as application.port:
         yield application
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from tests.support.serving import serving
+
 ACCOUNT_KEY = "YWNjb3VudGtleWFjY291bnRrZXk="
 _PUT = """<?xml version="1.0" encoding="utf-8"?>
 <QueueMessagesList><QueueMessage>
@@ -75,14 +77,8 @@ async def queue_server() -> AsyncIterator[QueueServer]:
     running = QueueServer()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", running.on_request)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        running.port = runner.addresses[0][1]
+    async with serving(app) as running.port:
         yield running
-    finally:
-        await runner.cleanup()
 
 
 def refusal(status: int, code: str = "") -> web.Response:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from tests.support.serving import serving
+
 ACCOUNT_KEY = "YWNjb3VudGtleWFjY291bnRrZXk="
 Answer = web.Response | None
 
@@ -58,14 +60,8 @@ async def table_server() -> AsyncIterator[TableServer]:
     running = TableServer()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", running.on_request)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        running.port = runner.addresses[0][1]
+    async with serving(app) as running.port:
         yield running
-    finally:
-        await runner.cleanup()
 
 
 def refusal(status: int, code: str = "") -> web.Response:
