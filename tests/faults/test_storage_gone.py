@@ -6,6 +6,7 @@ Nothing is acknowledged that is not stored, and all is whole within a minute of 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import pytest
 
 from tests.faults.books import books_of, everybody_has_ended, numbers_of
 from tests.support.waiting import eventually
-from tests.support.workers import Api, CarrierControl, Json, api_of, carrier_control, stage
+from tests.support.workers import SENDER, Api, CarrierControl, Json, api_of, carrier_control, stage
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -28,6 +29,8 @@ _WHOLE_WITHIN_S = 60
 _PATIENCE_S = 200
 _RECIPIENTS = 1_000
 _GROUP = 10
+# So slow that the campaign is not over before the storage stops, and so fast that its rest takes half of the minute.
+_SETTINGS = {"SMS_SENDERS": json.dumps([{"sender": SENDER, "type": "tollFree", "perMinute": 2_400}])}
 _EVERY_S = 0.5
 _LOOK_EVERY_S = 1.5
 # Event Grid comes again 10, 40 and 100 s after its first try. Its last pause takes a minute by itself, and it may have
@@ -45,7 +48,7 @@ class _Traffic:
 
 
 async def test_storage_is_gone_for_a_minute(tmp_path: Path, seed: int, say: Callable[[str], None]) -> None:
-    with stage(tmp_path, workers=2) as parts:
+    with stage(tmp_path, workers=2, settings=_SETTINGS) as parts:
         async with api_of(parts.workers) as api, carrier_control(parts.carrier_url) as carrier:
             await carrier.trouble(rateLimits=False, latencyMs=200, timeScale=_TIME_SCALE)
             numbers = numbers_of(0, _RECIPIENTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from shared.rules.errors import RelayUnavailable
 from shared.rules.states import State
 from shared.services.activity import ActivityLog
 from shared.services.late_marks import LateMarks
+from shared.services.tallies import GroupBy
 from tests.unit.services.arrivals import arrivals
 from tests.unit.services.world import SHORT_CODE, TOLL_FREE, World
 
@@ -93,6 +95,16 @@ async def test_few_texts_are_no_reason_to_warn() -> None:
     days = await good_days()
     for _ in range(7):
         await days.hour(1, 6)
+    assert await days.watch() == []
+
+
+async def test_hours_that_are_not_rolled_up_as_a_whole_do_not_count() -> None:
+    days = await good_days()
+    await days.watch()
+    table = days.world.tables.table("Rollups")
+    day = (await table.query(Range(GroupBy.SENDER.value))).entities[0]
+    later = {"hour22": '{"delivered":0,"failed":500}', "hour23": '{"delivered":0,"failed":500}'}
+    await table.replace(replace(day, values={**day.values, **later}))
     assert await days.watch() == []
 
 

@@ -6,8 +6,14 @@ import asyncio
 
 import pytest
 
+from shared.edges.tables_memory import MemoryTable
+from shared.ports.tables import Entity
+from shared.rules.auto_replies import AutoReplies, AutoReplyRule
 from shared.rules.errors import Conflict, NotFound, PreconditionFailed
 from shared.rules.ids import conversation_id
+from shared.services.auto_replies import AUTO_REPLY
+from shared.services.campaign_plans import CampaignRequest
+from shared.services.campaign_rows import Row
 from shared.services.conversation import Conversation, Decision
 from shared.services.conversation_criteria import Criteria
 from shared.services.quick_replies import QuickReply
@@ -71,6 +77,40 @@ async def test_reading_an_older_text_afterwards_makes_nothing_unread() -> None:
     await world.receive("two", ANN)
     await decide(world, Decision(read_row=(await with_ann(world)).newest.key.row))
     assert (await decide(world, Decision(read_row=older))).unread == 0
+
+
+async def test_who_wrote_a_keyword_alone_does_not_wait() -> None:
+    world = World()
+    await world.receive("HELP", ANN)
+    assert (await with_ann(world)).waiting_since_ms == 0
+
+
+async def test_a_campaign_answers_nobody() -> None:
+    world = World()
+    await world.receive("Are you open?", ANN)
+    world.clock.advance(minutes=1)
+    sender = world.services.senders.choose(TOLL_FREE)
+    await world.services.campaign_plans.start(
+        CampaignRequest("News", sender, "News", [Row(1, ANN)], quiet=False), "key"
+    )
+    await world.pass_time(minutes=1)
+    await world.services.delivery_reports.receive(world.report(ANN))
+    one = await with_ann(world)
+    assert (one.newest.campaign != "", one.waiting_since_ms > 0) == (True, True)
+
+
+async def test_an_automatic_answer_answers_nobody() -> None:
+    world = World()
+    await world.services.auto_replies.put(AutoReplies((AutoReplyRule("We will see.", pattern="*"),)), lambda _: True)
+    await world.receive("Are you open?", ANN, ago_s=0)
+    one = await with_ann(world)
+    assert (one.newest.tag, one.waiting_since_ms > 0) == (AUTO_REPLY, True)
+
+
+async def test_a_conversation_is_closed_although_the_clock_of_its_last_text_was_ahead() -> None:
+    world = World()
+    await world.receive("Thanks", ANN, ago_s=-2)
+    assert not (await decide(world, Decision(is_open=False))).is_open
 
 
 async def test_a_keyword_wants_no_answer_and_the_apps_own_reply_is_none() -> None:
@@ -247,3 +287,24 @@ async def test_quick_replies_of_two_people_do_not_overwrite_one_another_unseen()
         await world.services.quick_replies.put((), lambda known: known == ())
     await world.services.quick_replies.put(replies, lambda known: known == ())
     assert await world.services.quick_replies.get() == replies
+
+
+async def test_a_document_that_is_set_during_another_setting_is_seen_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    first, second = (QuickReply("Hours", "9 to 18"),), (QuickReply("Bye", "Bye"),)
+    insert = type(world.tables.table("Conversations")).insert
+    seen: list[tuple[QuickReply, ...]] = []
+
+    async def overtaken(self: MemoryTable, entity: Entity) -> str:
+        if len(seen) == 1:
+            await world.services.quick_replies.put(second, note)
+        return await insert(self, entity)
+
+    def note(known: tuple[QuickReply, ...]) -> bool:
+        seen.append(known)
+        return True
+
+    monkeypatch.setattr(MemoryTable, "insert", overtaken)
+    await world.services.quick_replies.put(first, note)
+    assert seen == [(), (), second]
+    assert await world.services.quick_replies.get() == first
