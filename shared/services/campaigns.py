@@ -88,11 +88,11 @@ class Chunk:
     """How far a chunk is. Times in ms, 0 is none.
 
     `position`: how many recipients have been done; `group`: how many are being handed over, since `first_sent_ms`;
-    `partial`: some of the next group have been done already, and have rows; `not_before_ms`: until when ACS asks for a
-    pause; `wake_ms`: when the timer looks at it; 0 is when its turn comes; `canceled`: the places of recipients that
-    were canceled one by one before their group was claimed; `revision`: how often workers have written it. `hold`:
-    what it has of the daily cap, besides `claimed`, the segments of the group; `full_until_ms`: until when the cap has
-    no room.
+    `recorded_to`: of the places before this one, some at or behind `position` may have been done already, and have
+    rows; `not_before_ms`: until when ACS asks for a pause; `wake_ms`: when the timer looks at it; 0 is when its
+    turn comes; `canceled`: the places of recipients that were canceled one by one before their group was claimed;
+    `revision`: how often workers have written it. `hold`: what it has of the daily cap, besides `claimed`, the
+    segments of the group; `full_until_ms`: until when the cap has no room.
     """
 
     campaign: str
@@ -101,7 +101,7 @@ class Chunk:
     position: int = 0
     group: int = 0
     first_sent_ms: int = 0
-    partial: bool = False
+    recorded_to: int = 0
     not_before_ms: int = 0
     wake_ms: int = 0
     lease_ms: int = 0
@@ -409,7 +409,7 @@ def _chunk_entity(chunk: Chunk) -> Entity:
         "position": chunk.position,
         "group": chunk.group,
         "firstSentMs": chunk.first_sent_ms,
-        "partial": chunk.partial,
+        "recordedTo": chunk.recorded_to,
         "notBeforeMs": chunk.not_before_ms,
         "wakeMs": chunk.wake_ms,
         "leaseMs": chunk.lease_ms,
@@ -433,13 +433,13 @@ def _chunk_from(entity: Entity) -> Chunk:
         position=int(values["position"]),
         group=int(values["group"]),
         first_sent_ms=int(values["firstSentMs"]),
-        partial=bool(values["partial"]),
         not_before_ms=int(values["notBeforeMs"]),
         wake_ms=int(values["wakeMs"]),
         lease_ms=int(values["leaseMs"]),
         round=int(values["round"]),
         closed=bool(values["closed"]),
         # Rows of an earlier version have none of these.
+        recorded_to=int(values.get("recordedTo", 0)),
         canceled=tuple(json.loads(str(values.get("canceled", "[]")))),
         revision=int(values.get("revision", 0)),
         hold=Hold.from_json(str(values.get("hold", ""))),

@@ -65,6 +65,11 @@ class _Group:
         """Return these places alone."""
         return replace(self, left={place: self.left[place] for place in places if place in self.left})
 
+    def cut(self, position: int, count: int) -> _Group:
+        """Return it up to the first of `left` who is not among the first `count` of them."""
+        left_out = list(self.left)[count:]
+        return replace(self.only(list(self.left)[:count]), size=left_out[0] - position) if left_out else self
+
     def without(self, places: Collection[int]) -> _Group:
         """Return all but these places."""
         return replace(self, left={place: one for place, one in self.left.items() if place not in places})
@@ -133,7 +138,7 @@ class ChunkRuns:
             if chunk.not_before_ms > self._now_ms():
                 return await self._rest_until(chunk, chunk.not_before_ms)
             claimed = addressees[chunk.position : chunk.position + chunk.group]
-            group = await self._left(campaign, replace(chunk, partial=True), claimed)
+            group = await self._left(campaign, replace(chunk, recorded_to=chunk.total), claimed)
             return await self._at_its_moment(campaign, chunk, group, again=True)
         if chunk.position >= chunk.total:
             return await self._holds.close(campaign, chunk)
@@ -150,13 +155,13 @@ class ChunkRuns:
         return await self._next(campaign, chunk, addressees[chunk.position :])
 
     async def _next(self, campaign: Campaign, chunk: Chunk, rest: Sequence[PreparedRecipient]) -> Chunk | None:
-        following = _next_group(rest, self._pacer.group_size(campaign.sender))
+        following = await self._left(campaign, chunk, _next_group(rest, self._pacer.group_size(campaign.sender)))
         try:
-            chunk, following = await self._holds.covered(campaign, chunk, following, rest)
+            chunk, fitting = await self._holds.covered(campaign, chunk, tuple(following.left.values()), rest)
         except DailyCapReached as error:
             full_ms = self._now_ms() + (error.retry_after_s or 0) * 1000
             return await self._rest(campaign, replace(chunk, full_until_ms=full_ms), full_ms)
-        group = await self._left(campaign, chunk, following)
+        group = following.cut(chunk.position, len(fitting))
         return await self._at_its_moment(campaign, chunk, group, again=False)
 
     async def _at_its_moment(self, campaign: Campaign, chunk: Chunk, group: _Group, *, again: bool) -> Chunk | None:
@@ -202,7 +207,7 @@ class ChunkRuns:
         """Return who of a group is still to be sent; before its moment is reserved, since this may take a while."""
         everybody = _Group(len(group), dict(enumerate(group, chunk.position)))
         left = await self._without_canceled(campaign, chunk, everybody)
-        return await self._without_recorded(campaign, chunk, left) if chunk.partial else left
+        return await self._without_recorded(campaign, chunk, left) if chunk.position < chunk.recorded_to else left
 
     async def _without_canceled(self, campaign: Campaign, chunk: Chunk, group: _Group) -> _Group:
         canceled = group.only(chunk.canceled)
@@ -241,8 +246,9 @@ class ChunkRuns:
         again = chunk
         may_have_gone = any(claim.retaken for claim in departed.not_taken)
         if not may_have_gone:
-            partial = chunk.partial or bool(departed.settlements or departed.refused)
-            again = replace(freed(chunk, gone), group=0, first_sent_ms=0, partial=partial)
+            recorded = bool(departed.settlements or departed.refused)
+            recorded_to = max(chunk.recorded_to, chunk.position + chunk.group) if recorded else chunk.recorded_to
+            again = replace(freed(chunk, gone), group=0, first_sent_ms=0, recorded_to=recorded_to)
         if isinstance(error, Overtaken):
             return again
         wait_s = error.retry_after_s
@@ -279,9 +285,7 @@ class ChunkRuns:
 
     async def _go_on(self, campaign: Campaign, chunk: Chunk, gone: int) -> Chunk | None:
         done = chunk.position + chunk.group
-        forward = replace(
-            freed(chunk, gone), position=done, group=0, partial=False, first_sent_ms=0, not_before_ms=0, round=0
-        )
+        forward = replace(freed(chunk, gone), position=done, group=0, first_sent_ms=0, not_before_ms=0, round=0)
         # The next claim writes the row anyway; a worker that dies before it finds the group recorded.
         return await self._holds.close(campaign, forward) if done >= chunk.total else forward
 

@@ -15,7 +15,14 @@ from functools import reduce
 
 from shared.ports.carrier import Addressee, Carrier, SendRequest, SendResult
 from shared.ports.clock import Clock
-from shared.rules.errors import CarrierRefused, CarrierSilent, CarrierThrottled, CarrierUnavailable, SmsError
+from shared.rules.errors import (
+    CarrierRefused,
+    CarrierSilent,
+    CarrierThrottled,
+    CarrierUnavailable,
+    SmsError,
+    StorageUnavailable,
+)
 from shared.rules.ids import Send, from_ms, to_ms
 from shared.rules.reasons import Reason
 from shared.rules.states import State, Step
@@ -136,7 +143,11 @@ class Departure:
 
     async def _go(self, send: Send, claims: Sequence[Claim], fence: Fence, go_ms: int, until_ms: int) -> Departed:
         sender, recipients = claims[0].message.sender, [claim.message.recipient for claim in claims]
-        fence, may_go = await self._look(sender, recipients, fence, go_ms)
+        try:
+            fence, may_go = await self._look(sender, recipients, fence, go_ms)
+        except StorageUnavailable:
+            # Nothing has been handed over, so there is nothing unknown either: these wait for another moment.
+            return _overtaken(claims)
         verdicts = [(claim, self._verdict(claim, fence)) for claim in claims]
         held = Departed([Settlement(claim.message, step) for claim, step in verdicts if step])
         due = [claim for claim, step in verdicts if step is None]
@@ -216,7 +227,10 @@ class Departure:
 
     async def _go_half(self, send: Send, half: Sequence[Claim], fence: Fence, until_ms: int) -> Departed:
         # ACS counts what it refuses too, so the moment of the whole is used up: each half needs its own.
-        go_ms = await self._pacer.reserve(half[0].message.sender, len(half))
+        try:
+            go_ms = await self._pacer.reserve(half[0].message.sender, len(half))
+        except StorageUnavailable:
+            return _overtaken(half)
         if go_ms > until_ms:
             return _overtaken(half)
         await self._clock.sleep(max(0, go_ms - self._now_ms()) / 1000)

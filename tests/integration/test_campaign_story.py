@@ -38,7 +38,7 @@ async def test_campaign_from_a_file_is_forecast_paused_resumed_and_ends(people: 
     left = numbers[:2]
     await people.ask("POST", "opt-outs/add", {"recipients": left})
     file = _file(numbers)
-    options = {"name": "Spring", "from": FAST, "text": "Hello {{name}}", "tag": "spring", **QUIET_NOT}
+    options = {"name": "Spring story", "from": FAST, "text": "Hello {{name}}", "tag": "spring", **QUIET_NOT}
 
     forecast = await _upload(people, "campaigns/forecast", options, file)
     assert forecast.status == 200
@@ -46,7 +46,7 @@ async def test_campaign_from_a_file_is_forecast_paused_resumed_and_ends(people: 
     assert told == {"recipients": 478, "duplicates": 1, "optedOut": 2, "inQuietHours": 0}
     assert forecast.body["errorCount"] == 20
     assert forecast.body["segments"]["byEncoding"]["GSM-7"] == {"texts": 478, "segments": 478}
-    assert "Spring" not in [one["name"] for one in (await people.ask("GET", "campaigns")).body["value"]]
+    assert "Spring story" not in [one["name"] for one in (await people.ask("GET", "campaigns")).body["value"]]
 
     started = await _upload(people, "campaigns", options, file, headers={"Idempotency-Key": "spring"})
     repeated = await _upload(people, "campaigns", options, file, headers={"Idempotency-Key": "spring"})

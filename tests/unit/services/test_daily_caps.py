@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -264,3 +265,21 @@ async def test_a_forecast_says_when_the_cap_would_hold_the_campaign_up() -> None
     assert 0 < forecast.held_ms - world.now_ms < 60_000
     assert forecast.ends_ms >= 1000 * datetime(2026, 3, 4, tzinfo=UTC).timestamp()
     assert (await world.services.campaign_plans.forecast(request(world, people(149)))).held_ms is None
+
+
+async def test_what_went_of_a_group_is_not_sent_again_when_the_cap_cuts_the_groups_that_follow() -> None:
+    world = capped(6)
+    values = [{"name": ("Ann", "Bob")[place % 2]} for place in range(6)]
+    requests: list[SendRequest] = []
+
+    async def throttle_the_first(wanted: SendRequest) -> None:
+        requests.append(wanted)
+        if len(requests) == 1:
+            raise CarrierThrottled("too fast", retry_after_s=20)
+
+    world.carrier.on_send = throttle_the_first
+    wanted = request(world, people(6), text="Hi {{name}}", sender=SHORT_CODE, values=values)
+    campaign = await start(world, wanted)
+    await world.pass_time(hours=25)
+    assert Counter(one.to for sent in requests[1:] for one in sent.addressees) == dict.fromkeys(people(6), 1)
+    assert (await world.services.campaigns.get(campaign.id)).status is Status.DONE

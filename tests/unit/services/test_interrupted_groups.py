@@ -10,6 +10,8 @@ from shared.ports.carrier import SendRequest
 from shared.rules.errors import CarrierRefused, CarrierSilent, CarrierUnavailable, StorageUnavailable
 from shared.services.activity import Activity, ActivityLog
 from shared.services.analytics import Interval
+from shared.services.fence import Fence, Fences
+from shared.services.pacer import Pacer
 from tests.unit.services.campaigning import copies, counts, people, request, start
 from tests.unit.services.world import TOLL_FREE, World
 
@@ -98,3 +100,54 @@ async def test_a_report_waits_for_hours_for_a_group_that_nobody_could_record() -
     world.clock.advance(hours=1)
     await world.services.delivery_reports.receive(report)
     assert world.row_count("KeptEvents") == 1
+
+
+@pytest.mark.parametrize("in_campaign", [True, False])
+async def test_who_opts_out_while_storage_is_too_slow_to_look_is_suppressed_and_not_unknown(
+    monkeypatch: pytest.MonkeyPatch, in_campaign: bool
+) -> None:
+    world = World()
+    to = people(3)
+    fresh, failures = Fences.fresh, [StorageUnavailable("slow")]
+
+    async def fail_once(self: Fences, fence: Fence, sender: str, recipients: list[str]) -> Fence:
+        if failures:
+            await world.services.opt_out_lists.add(None, to[:1])
+            raise failures.pop()
+        return await fresh(self, fence, sender, recipients)
+
+    monkeypatch.setattr(Fences, "fresh", fail_once)
+    if in_campaign:
+        await start(world, request(world, to))
+    else:
+        await world.send(*to)
+    await world.pass_time(minutes=5)
+    assert copies(world, to) == [0, 1, 1]
+    hour = 60 * _MINUTE_MS
+    report = await world.services.analytics.report(world.now_ms - hour, world.now_ms + hour, Interval.HOUR, None)
+    assert (report.totals["suppressed"], report.totals["unknown"]) == (1, 0)
+
+
+async def test_what_waits_for_a_moment_of_its_own_while_storage_is_gone_is_sent_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    to = people(3)
+    reserve, failures = Pacer.reserve, [StorageUnavailable("down")]
+
+    async def refuse(wanted: SendRequest) -> None:
+        if to[1] in [one.to for one in wanted.addressees]:
+            raise CarrierRefused("no", target="recipients")
+
+    async def fail_once(self: Pacer, sender: str, units: int) -> int:
+        if units == 2 and failures:
+            raise failures.pop()
+        return await reserve(self, sender, units)
+
+    world.carrier.on_send = refuse
+    monkeypatch.setattr(Pacer, "reserve", fail_once)
+    campaign = await start(world, request(world, to))
+    await world.pass_time(minutes=5)
+    assert not failures
+    assert copies(world, to) == [1, 0, 1]
+    assert await counts(world, campaign) == {"sent": 2, "failed": 1}
