@@ -8,6 +8,7 @@ import { showFailures } from "./failures.js";
 import { showInbox } from "./inbox.js";
 import { showMessage } from "./message.js";
 import { showOptOuts } from "./opt_outs.js";
+import { showQuickReplies } from "./quick_replies.js";
 import { showSend } from "./send.js";
 
 const VIEWS = {
@@ -15,6 +16,7 @@ const VIEWS = {
   send: ["Send", showSend],
   campaigns: ["Campaigns", showCampaigns],
   message: ["Look up", showMessage],
+  "quick-replies": ["Quick replies", showQuickReplies],
   "opt-outs": ["Opt-outs", showOptOuts],
   analytics: ["Analytics", showAnalytics],
   failures: ["Failures", showFailures],

@@ -7,6 +7,9 @@ import { segmentWords } from "./segments.js";
 
 const LEFT = "This person has opted out of this sender and cannot be texted until they text START.";
 
+const CHOSE = { confirm: "confirmed", cancel: "canceled by the person" };
+const PLACEHOLDER = /\{\{[^{}]*\}\}/;
+
 /** Set up the thread once, so that what is being typed stays; give what draws its news. */
 export function showThread(side, id, { again, signal }) {
   const path = `conversations/${id}`;
@@ -44,7 +47,9 @@ function answerBox(path, again) {
   text.control.addEventListener("input", measure);
   const answer = async (event) => {
     event.preventDefault();
-    problem.textContent = "";
+    const [left] = PLACEHOLDER.exec(text.control.value) ?? [];
+    problem.textContent = left ? `Not sent: write something in the place of ${left} first.` : "";
+    if (left) return;
     try {
       const { value: [result] } = await call("POST", `${path}/messages`, { body: { text: text.control.value }, headers: { "Idempotency-Key": key } });
       if (result.reason) problem.textContent = `Not sent: ${result.state}, ${result.reason}.`;
@@ -64,6 +69,8 @@ function answerBox(path, again) {
     text.control.value = words;
     measure();
     text.control.focus();
+    const [first] = PLACEHOLDER.exec(words) ?? [];
+    if (first) text.control.setSelectionRange(words.indexOf(first), words.indexOf(first) + first.length);
   };
   return { form: make("form", { onsubmit: answer }, text, size, problem, quickReplies(insert), send), block };
 }
@@ -87,5 +94,6 @@ function bubble(message) {
   return make("li", { class: `bubble ${message.direction === "inbound" ? "in" : "out"}` },
     make("span", { class: "words" }, message.text),
     make("span", { class: "foot" }, when(message.at), " · ", message.keyword ?? message.state, " · ",
+      message.choice ? [CHOSE[message.choice], " · "] : null,
       make("a", { href: `#message/${message.id}` }, "Explain")));
 }

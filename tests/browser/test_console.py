@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 SHORT_CODE = "12345"
 GOOD_ROWS, WRONG_ROWS = 480, 20
 HOSTILE = "<img src=x onerror=\"document.title='run'\">=HYPERLINK(1)"
-VIEWS = ("inbox", "send", "campaigns", "message", "opt-outs", "analytics", "failures")
+VIEWS = ("inbox", "send", "campaigns", "message", "quick-replies", "opt-outs", "analytics", "failures")
 TEXTS = st.text(st.one_of(st.sampled_from(GSM_7_BASIC + GSM_7_EXTENSION), st.sampled_from("é–😀漢")), max_size=400)
 
 
@@ -132,8 +132,6 @@ async def test_the_page_counts_segments_as_the_app_does(console: Page) -> None:
 
 async def test_the_team_reads_assigns_notes_finds_and_closes(console: Page, people: People) -> None:
     number = "+14255557003"
-    replies = {"value": [{"name": "Hours", "text": "We are open from 9 to 18, {{name}}."}]}
-    assert (await people.ask("PUT", "quick-replies", replies)).status == 200
     await people.text(number, "When do you open?", to=SHORT_CODE)
     row = console.get_by_role("list", name="Conversations").get_by_role("link", name=number)
     await expect(row).to_contain_text("1 unread")
@@ -150,8 +148,6 @@ async def test_the_team_reads_assigns_notes_finds_and_closes(console: Page, peop
     await console.get_by_label("Note for the team").fill("Asked twice today.")
     await console.get_by_role("button", name="Keep the note").click()
     await expect(console.get_by_role("list", name="Notes")).to_contain_text("Asked twice today.")
-    await console.get_by_label("Quick reply").select_option("Hours")
-    await expect(console.get_by_role("textbox", name="Answer")).to_have_value("We are open from 9 to 18, {{name}}.")
     await console.get_by_role("button", name="Close").click()
     await expect(row).to_contain_text("closed")
     await console.get_by_label("Show").select_option("Closed")
@@ -161,6 +157,43 @@ async def test_the_team_reads_assigns_notes_finds_and_closes(console: Page, peop
     await console.get_by_label("Find a number or a text").press("Enter")
     await expect(console.get_by_role("list", name="Conversations").get_by_role("link")).to_have_count(1)
     assert "Asked" not in str(await people.on_handset(number))
+
+
+async def test_quick_replies_are_written_in_the_page_and_go_once_they_are_filled_in(
+    console: Page, people: People
+) -> None:
+    number = "+14255557005"
+    await people.text(number, "When do you open?", to=SHORT_CODE)
+    await console.get_by_role("link", name="Quick replies").click()
+    await console.get_by_role("button", name="Add one").click()
+    await console.get_by_label("Name").fill("Hours")
+    await console.get_by_label("Text").fill("Dear {{name}}, from 9 to 18.")
+    await console.get_by_role("button", name="Save").click()
+    await expect(console.get_by_text("Saved.")).to_be_visible()
+    await console.get_by_role("link", name="Inbox").click()
+    await open_thread(console, number)
+    await console.get_by_label("Quick reply").select_option("Hours")
+    answer = console.get_by_role("textbox", name="Answer")
+    await console.get_by_role("button", name="Send").click()
+    await expect(console.get_by_role("alert").filter(has_text="{{name}}")).to_be_visible()
+    await answer.evaluate("(box) => box.setSelectionRange(5, 13)")
+    await answer.press_sequentially("Ann")
+    await console.get_by_role("button", name="Send").click()
+    await eventually(lambda: _is_told(people, number, "Dear Ann, from 9 to 18."), within_seconds=90)
+
+
+async def test_quick_replies_that_somebody_else_has_changed_are_not_overwritten(console: Page, people: People) -> None:
+    theirs = {"value": [{"name": "Theirs", "text": "We call you back."}]}
+    await console.get_by_role("link", name="Quick replies").click()
+    await console.get_by_role("button", name="Add one").click()
+    await console.get_by_label("Name").last.fill("Mine")
+    await console.get_by_label("Text").last.fill("Mine")
+    assert (await people.ask("PUT", "quick-replies", theirs)).status == 200
+    await console.get_by_role("button", name="Save").click()
+    await expect(console.get_by_role("alert")).to_contain_text("Somebody else")
+    assert (await people.ask("GET", "quick-replies")).body == theirs
+    await console.get_by_role("button", name="Load anew").click()
+    await expect(console.get_by_label("Name")).to_have_value("Theirs")
 
 
 async def test_an_idle_inbox_is_answered_without_its_content(console: Page, people: People) -> None:
