@@ -31,6 +31,8 @@ _IN_WORDS: Mapping[str, str] = {
     "FailureNotFound": "There is no failure with this id.",
     "IdempotencyKeysDiffer": "`Idempotency-Key` and `Repeatability-Request-ID` are not the same: send one of them.",
     "IdempotencyKeyReused": "This idempotency key was used for another request: use a new key for each request.",
+    "InvalidChoiceWord": "A word of `confirmWords` or `cancelWords` has no letter or digit, is a keyword of opt-outs, "
+    "opt-ins or help, or stands for both: choose another one.",
     "InvalidCsv": "The file is not CSV, its first line is wrong, or rows are wrong. The details name the lines. "
     "Nothing of the file was taken.",
     "InvalidEncoding": "The body is not UTF-8.",

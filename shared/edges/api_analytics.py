@@ -17,7 +17,7 @@ from shared.services.tallies import GroupBy, Tally
 
 _COUNTS = (
     "accepted", "sent", "delivered", "failed", "unknown", "suppressed", "canceled", "expired", "segments", "leaks",
-    "inbound", "responses", "helps", "opt_outs", "opt_ins",
+    "inbound", "responses", "confirms", "cancels", "helps", "opt_outs", "opt_ins",
 )  # fmt: skip
 
 
@@ -62,6 +62,8 @@ class Counts(Out):
     leaks: int
     inbound: int
     responses: int
+    confirms: int
+    cancels: int
     helps: int
     opt_outs: int
     opt_ins: int

@@ -5,10 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from shared.rules.choices import MAX_LENGTH, MAX_WORDS
 from shared.rules.ids import from_ms, to_ms
 
 TEXT_LIMIT = 2048
@@ -20,6 +30,10 @@ def _fits(text: str) -> str:
     if len(text.encode("utf-16-le", "surrogatepass")) // 2 > TEXT_LIMIT:
         raise PydanticCustomError("string_too_long", "", {"max_length": TEXT_LIMIT})
     return text
+
+
+def _as_words(words: object) -> object:
+    return [word.strip() for word in words.split(",")] if isinstance(words, str) else words
 
 
 def _in_range(at: datetime) -> datetime:
@@ -36,6 +50,8 @@ def _rfc3339(at: datetime) -> str:
 WrittenNumber = str
 SenderName = Annotated[str | None, Field(alias="from", min_length=1, max_length=64)]
 Text = Annotated[str, Field(min_length=1, max_length=TEXT_LIMIT), AfterValidator(_fits)]
+Word = Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)]
+Words = Annotated[list[Word], Field(default_factory=list, max_length=MAX_WORDS), BeforeValidator(_as_words)]
 Tag = Annotated[str, Field(max_length=128)]
 AnyTime = Annotated[AwareDatetime, AfterValidator(_in_range)]
 Moment = AnyTime | None

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.edges.api_base import In, Moment, Out, PageQuery, SenderName, Tag, Text, Time, WrittenNumber, time_of
+from shared.edges.api_base import In, Moment, Out, PageQuery, SenderName, Tag, Text, Time, Words, WrittenNumber, time_of
 from shared.rules.forecasting import DearCharacter, SegmentForecast
 from shared.rules.ids import from_ms
 from shared.rules.prices import Cost
@@ -31,6 +31,8 @@ class CampaignOptions(In):
     not_after: Moment = None
     quiet_hours: bool = True
     delivery_report: bool = True
+    confirm_words: Words
+    cancel_words: Words
 
 
 class CampaignRecipient(In):
@@ -73,6 +75,8 @@ class CampaignAnswer(Out):
     not_after: Time | None = None
     quiet_hours: bool
     delivery_report: bool
+    confirm_words: list[str] | None = None
+    cancel_words: list[str] | None = None
     recipients: int
     duplicates: int
     error_count: int
@@ -123,6 +127,8 @@ def _fields_of(campaign: Campaign) -> dict[str, object]:
         "not_after": time_of(campaign.not_after_ms),
         "quiet_hours": campaign.quiet,
         "delivery_report": campaign.delivery_report,
+        "confirm_words": list(campaign.words.confirm) or None,
+        "cancel_words": list(campaign.words.cancel) or None,
         "recipients": campaign.recipients,
         "duplicates": campaign.duplicates,
         "error_count": campaign.errors,
@@ -165,6 +171,7 @@ class CampaignRecipientAnswer(Out):
     id: str
     state: str
     reason: str | None = None
+    choice: Literal["confirm", "cancel"] | None = None
 
     @classmethod
     def of(cls, recipient: RecipientState) -> CampaignRecipientAnswer:
@@ -175,6 +182,7 @@ class CampaignRecipientAnswer(Out):
             id=recipient.id,
             state=recipient.state,
             reason=recipient.reason or None,
+            choice=recipient.choice or None,
         )
 
 

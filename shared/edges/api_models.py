@@ -15,7 +15,9 @@ from shared.edges.api_base import (
     Tag,
     Text,
     Time,
+    Words,
     WrittenNumber,
+    time_of,
 )
 from shared.rules.ids import from_ms
 from shared.rules.reasons import describe
@@ -42,6 +44,8 @@ class SendRequest(In):
     delivery_report: bool = True
     send_at: Moment = None
     not_after: Moment = None
+    confirm_words: Words
+    cancel_words: Words
 
 
 class RecipientResult(Out):
@@ -102,6 +106,10 @@ class MessageAnswer(Out):
     text: str
     tag: str | None = None
     keyword: str | None = None
+    confirm_words: list[str] | None = None
+    cancel_words: list[str] | None = None
+    choice: Literal["confirm", "cancel"] | None = None
+    chosen_at: Time | None = None
     state: str
     reason: Reason | None = None
     encoding: str
@@ -123,6 +131,10 @@ class MessageAnswer(Out):
             text=message.text,
             tag=message.tag or None,
             keyword=message.keyword or None,
+            confirm_words=list(message.words.confirm) or None,
+            cancel_words=list(message.words.cancel) or None,
+            choice=message.chosen.choice.value if message.chosen else None,
+            chosen_at=time_of(message.chosen.at_ms if message.chosen else 0),
             state=message.state.value,
             reason=Reason.of(message.reason),
             encoding=message.encoding,

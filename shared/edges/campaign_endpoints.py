@@ -23,6 +23,7 @@ from shared.edges.http import Call, Reply
 from shared.edges.http_requests import Upload, idempotency_key
 from shared.edges.paging import link_below, next_link
 from shared.edges.path_ids import CAMPAIGN_ID
+from shared.rules.choices import ChoiceWords
 from shared.rules.csv_cells import to_cell
 from shared.rules.errors import NotFound
 from shared.rules.ids import digest
@@ -35,7 +36,7 @@ from shared.services.campaigns import Status
 BODY_LIMIT = 16 * 1024**2
 CampaignCall = Call[CampaignRequest | Upload[CampaignOptions], NoQuery]
 
-_HEADER = ("row", "to", "state", "reason", "id")
+_HEADER = ("row", "to", "state", "reason", "choice", "id")
 _MOST_PER_READ = 1000
 
 
@@ -115,6 +116,7 @@ def _request_of(services: Services, call: CampaignCall) -> campaign_plans.Campai
         quiet=options.quiet_hours,
         delivery_report=options.delivery_report,
         caller=call.caller,
+        words=ChoiceWords.of(options.confirm_words, options.cancel_words),
         fingerprint=digest(sender.name, options.model_dump_json(exclude={"sender", "recipients"}), content),
     )
 
@@ -149,5 +151,5 @@ def _csv(everybody: Sequence[RecipientState]) -> str:
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(_HEADER)
-    writer.writerows((one.row, to_cell(one.to), one.state, one.reason, one.id) for one in everybody)
+    writer.writerows((one.row, to_cell(one.to), one.state, one.reason, one.choice, one.id) for one in everybody)
     return file.getvalue()

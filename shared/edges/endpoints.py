@@ -26,6 +26,7 @@ from shared.edges.http import Call, Reply, tagged
 from shared.edges.http_requests import idempotency_key
 from shared.edges.paging import next_link
 from shared.edges.path_ids import FAILURE_ID
+from shared.rules.choices import ChoiceWords
 from shared.rules.errors import ErrorDetail, NotFound, NotReady
 from shared.rules.ids import MessageKey
 from shared.services.bundle import Services
@@ -44,6 +45,7 @@ async def send(services: Services, call: Call[SendRequest, NoQuery]) -> SendAnsw
         tag=body.tag,
         caller=call.caller,
         delivery_report=body.delivery_report,
+        words=ChoiceWords.of(body.confirm_words, body.cancel_words),
         send_at_ms=ms_of(body.send_at),
         not_after_ms=ms_of(body.not_after),
     )

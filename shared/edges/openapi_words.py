@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from shared.rules.choices import Choice
 from shared.rules.reasons import Reason, ReasonKind
 from shared.rules.segments import Encoding
 from shared.rules.states import State
@@ -37,6 +38,12 @@ FIELDS: Mapping[str, Word] = {
     "ExplanationAnswer.why": Word("Why the message is where it is.", "The recipient's number does not exist."),
     "whatToDo": Word("What to do about it, in plain words.", "Nothing needs to be done."),
     "timeline": Word("What happened, in order of time."),
+    "confirmWords": Word("Words by which the person confirms, each a whole text.", ["C", "YES", "1"]),
+    "cancelWords": Word("Words by which the person cancels, each a whole text.", ["X", "NO", "2"]),
+    "choice": Word("What the person has chosen by one of the words.", Choice.CONFIRM, Choice),
+    "chosenAt": Word("When the text with that word was received.", _TIME),
+    "confirms": Word("Outbound messages whose recipient has confirmed.", 1),
+    "cancels": Word("Outbound messages whose recipient has canceled, by a text.", 0),
     "rules": Word("In this order: the first that is for a text answers it."),
     "AutoReplyRuleRequest.keyword": Word("The whole text; case and punctuation around it make no difference.", "HOURS"),
     "AutoReplyRuleAnswer.keyword": Word("The whole text; case and punctuation around it make no difference.", "HOURS"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.rules.choices import Choice, Chosen
 from shared.rules.reasons import describe
 from shared.rules.states import State, Step
 
@@ -43,6 +44,7 @@ _STANDS = {
     State.FAILED: ("It was not delivered.", "Look at the delivery code in its history."),
     State.DELIVERED: ("It arrived on the recipient's phone.", "Nothing needs to be done."),
 }
+_CHOSE = {Choice.CONFIRM: "The person confirmed.", Choice.CANCEL: "The person canceled."}
 _TRIED_AGAIN = "The carrier did not take it; it waits to be tried again, try {number}."
 
 
@@ -63,13 +65,17 @@ class Explanation:
     what_to_do: str
 
 
-def explain(steps: Sequence[Step], current: Step) -> Explanation:
-    """Return a history, in any order of its steps, in words; the words of each reason are those of its code."""
+def explain(steps: Sequence[Step], current: Step, chosen: Chosen | None = None) -> Explanation:
+    """Return a history, in any order of its steps, in words, and what the recipient has chosen.
+
+    The words of each reason are those of its code.
+    """
     ordered = sorted(steps, key=lambda step: (step.at_ms, step.order))
     info = describe(current.reason or None)
     why, what_to_do = (info.meaning, info.advice) if info else _STANDS[current.state]
-    timeline = tuple(StepInWords(step.at_ms, _in_words(step)) for step in ordered)
-    return Explanation(timeline, why, what_to_do)
+    timeline = [StepInWords(step.at_ms, _in_words(step)) for step in ordered]
+    timeline += [StepInWords(chosen.at_ms, _CHOSE[chosen.choice])] if chosen else []
+    return Explanation(tuple(sorted(timeline, key=lambda one: one.at_ms)), why, what_to_do)
 
 
 def _in_words(step: Step) -> str:

@@ -1,4 +1,4 @@
-"""The activity: one row per message, response and opt-out change, by hour, newest first.
+"""The activity: one row per message, response, choice and opt-out change, by hour, newest first.
 
 It is the index by time that the conversations, which are partitions of their own, do not give: the list of
 conversations and the analytics are read from it. A row's key comes from what it stands for, so a repetition is the
@@ -30,6 +30,7 @@ class Kind(StrEnum):
     OUTBOUND = "outbound"
     INBOUND = "inbound"
     RESPONSE = "response"
+    CHOICE = "choice"
     OPT_OUT = "optOut"
     OPT_IN = "optIn"
 
@@ -109,6 +110,18 @@ class Activity:
             kind=Kind.RESPONSE,
             row=f"{newest_first(message.key.at_ms)}-{digest('response', message.id)}",
             step=Step(State.RECEIVED, at_ms),
+        )
+
+    @classmethod
+    def choice_on(cls, message: Message) -> Activity:
+        """Return the activity that stands for the choice noted on a message: it counts in the message's hour."""
+        chosen = message.chosen
+        at_ms, choice = (chosen.at_ms, chosen.choice.value) if chosen else (0, "")
+        return replace(
+            cls.of(message),
+            kind=Kind.CHOICE,
+            row=f"{newest_first(message.key.at_ms)}-{digest('choice', message.id)}",
+            step=Step(State.RECEIVED, at_ms, choice),
         )
 
 

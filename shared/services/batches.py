@@ -14,6 +14,7 @@ from uuid import UUID
 
 from shared.ports.clock import Clock
 from shared.ports.tables import Entity, EntityChanged, EntityExists, Range, Table, Value, scan
+from shared.rules.choices import NO_WORDS, ChoiceWords
 from shared.rules.holds import NOTHING, Hold
 from shared.rules.ids import MessageKey, Send, to_ms
 from shared.rules.segments import count_segments
@@ -33,10 +34,10 @@ class Batch:
 
     `due_ms`: not before; `not_before_ms`: likewise, after the carrier took nothing; `not_after_ms`: not later;
     `go_ms`: when the sender's pace has room for it (reserved); `wake_ms`: when the timer looks at it again;
-    `lease_ms`: until when a worker is at it; `round`: how often the carrier took nothing. `caller`: who asked for it;
-    `hold`: what it has of the daily cap; `used`: segments of its texts that have gone, or may have; `left`: of those
-    that wait, None before the first was tried. `interrupted`, which is not stored: the worker before this one did not
-    give it back.
+    `lease_ms`: until when a worker is at it; `round`: how often the carrier took nothing. `caller`: who asked for
+    it; `words`: by which the text can be answered; `hold`: what it has of the daily cap; `used`: segments of its
+    texts that have gone, or may have; `left`: of those that wait, None before the first was tried. `interrupted`,
+    which is not stored: the worker before this one did not give it back.
     """
 
     send: Send
@@ -54,6 +55,7 @@ class Batch:
     lease_ms: int = 0
     round: int = 0
     caller: str = ""
+    words: ChoiceWords = NO_WORDS
     hold: Hold = NOTHING
     used: int = 0
     left: int | None = None
@@ -120,6 +122,7 @@ class Batch:
             encoding=count.encoding.value,
             segments=count.segments,
             delivery_report=self.delivery_report,
+            words=self.words,
         )
 
 
@@ -193,6 +196,7 @@ def _to_entity(batch: Batch) -> Entity:
         "leaseMs": batch.lease_ms,
         "round": batch.round,
         "caller": batch.caller,
+        "choiceWords": batch.words.to_json(),
         "hold": batch.hold.to_json(),
         "used": batch.used,
         "left": -1 if batch.left is None else batch.left,
@@ -219,6 +223,7 @@ def _from_entity(entity: Entity) -> Batch:
         round=int(values["round"]),
         # Rows of an earlier version have none of these.
         caller=str(values.get("caller", "")),
+        words=ChoiceWords.from_json(str(values.get("choiceWords", ""))),
         hold=Hold.from_json(str(values.get("hold", ""))),
         used=int(values.get("used", 0)),
         left=left if (left := int(values.get("left", -1))) >= 0 else None,

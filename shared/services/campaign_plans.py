@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from shared.ports.clock import Clock
 from shared.rules.campaign_ends import Crowd, campaign_end_ms
+from shared.rules.choices import NO_WORDS, ChoiceWords
 from shared.rules.countries import AllowedCountries, ByCountry
 from shared.rules.daily_loads import HeldUp, Load, held_up
 from shared.rules.errors import InvalidRequest, SmsError
@@ -41,7 +42,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class CampaignRequest:
-    """What a caller wants sent to many. Times in ms, 0 is none; `fingerprint` stands for the whole request."""
+    """What a caller wants sent to many. Times in ms, 0 is none.
+
+    `fingerprint` stands for the whole request; `words`: by which its texts can be answered.
+    """
 
     name: str
     sender: Sender
@@ -54,6 +58,7 @@ class CampaignRequest:
     delivery_report: bool = True
     fingerprint: str = ""
     caller: str = ""
+    words: ChoiceWords = NO_WORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +217,7 @@ class CampaignPlans:
             duplicates=len(prepared.duplicates),
             errors=len(prepared.errors),
             caller=request.caller,
+            words=request.words,
         )
         return _Plan(campaign, chunks, prepared.errors)
 

@@ -45,13 +45,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class RecipientState:
-    """Where one recipient of a campaign is."""
+    """Where one recipient of a campaign is, and what it has chosen, if anything."""
 
     row: int
     to: str
     id: str
     state: str
     reason: str = ""
+    choice: str = ""
 
 
 class CampaignProgress:
@@ -119,7 +120,7 @@ class CampaignProgress:
         parts = await asyncio.gather(*(self._campaigns.addressees(campaign.id, number) for number in chunks))
         rows = {
             entity.row: entity.values
-            async for entity in scan(self._messages, Range(send.block_partition), ("state", "reason"))
+            async for entity in scan(self._messages, Range(send.block_partition), ("state", "reason", "choice"))
         }
         waiting = self._waiting_state(campaign)
         return [
@@ -180,4 +181,6 @@ def _state_of(
     stored = rows.get(key.row)
     if stored is None:
         return RecipientState(one.row, one.to, key.id, waiting)
-    return RecipientState(one.row, one.to, key.id, str(stored["state"]), str(stored["reason"]))
+    return RecipientState(
+        one.row, one.to, key.id, str(stored["state"]), str(stored["reason"]), str(stored.get("choice", ""))
+    )

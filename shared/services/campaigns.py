@@ -16,6 +16,7 @@ from enum import StrEnum
 
 from shared.ports.clock import Clock
 from shared.ports.tables import Entity, EntityChanged, EntityExists, Range, Table, Value, Write, scan
+from shared.rules.choices import NO_WORDS, ChoiceWords
 from shared.rules.errors import NotFound, StorageUnavailable
 from shared.rules.holds import NOTHING, Hold
 from shared.rules.ids import Send, block_id, newest_first, to_ms
@@ -52,7 +53,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """One campaign. Times in ms, 0 is none; `quiet` tells whether quiet hours are kept, `caller` who started it."""
+    """One campaign. Times in ms, 0 is none; `quiet` tells whether quiet hours are kept, `caller` who started it.
+
+    `words`: by which its texts can be answered.
+    """
 
     id: str
     name: str
@@ -70,6 +74,7 @@ class Campaign:
     duplicates: int
     errors: int
     caller: str = ""
+    words: ChoiceWords = NO_WORDS
     etag: str = ""
 
     def send_of(self, chunk: int) -> Send:
@@ -376,6 +381,7 @@ def _campaign_entity(campaign: Campaign) -> Entity:
         "duplicates": campaign.duplicates,
         "errors": campaign.errors,
         "caller": campaign.caller,
+        "choiceWords": campaign.words.to_json(),
     }
     return Entity(campaign.id, CAMPAIGN, values, campaign.etag)
 
@@ -399,6 +405,7 @@ def _campaign_from(entity: Entity) -> Campaign:
         duplicates=int(values["duplicates"]),
         errors=int(values["errors"]),
         caller=str(values.get("caller", "")),
+        words=ChoiceWords.from_json(str(values.get("choiceWords", ""))),
         etag=entity.etag,
     )
 

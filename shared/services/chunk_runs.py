@@ -273,7 +273,8 @@ class ChunkRuns:
     async def _trace(self, campaign: Campaign, messages: Sequence[Message]) -> None:
         await self._ends.tell(messages)
         await self._activity.record([Activity.of(message) for message in messages])
-        if not campaign.delivery_report:
+        # A text that can be answered is there for the answer, which may be faster than the report.
+        if campaign.words or not campaign.delivery_report:
             await asyncio.gather(*(self._messages.copy_to_conversation(message) for message in messages))
 
     async def _put_or_merge(self, settlement: Settlement) -> Message:

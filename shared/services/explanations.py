@@ -41,7 +41,7 @@ class Explanations:
         standing = await self._opt_outs.standing(message.recipient)
         blocked = standing.blocks(message.sender)
         change = await self._last_opt_out(message) if blocked or message.reason in _BY_OPT_OUT else None
-        words = explain(message.history.steps, message.history.current)
+        words = explain(message.history.steps, message.history.current, message.chosen)
         return Explained(message, words, not blocked, change)
 
     async def _last_opt_out(self, message: Message) -> Change | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.ports.relay import Relay
+from shared.ports.relay import Notice, Relay
+from shared.rules.choices import Chosen
 from shared.rules.ids import MessageKey
-from shared.rules.keywords import KeywordKind, classify
+from shared.rules.keywords import KeywordKind, classify, folded
 from shared.rules.segments import count_segments
 from shared.rules.states import History, State, Step
 from shared.services.activity import Activity, ActivityLog
@@ -15,7 +18,7 @@ from shared.services.auto_replies import AUTO_REPLY, AutoReplier
 from shared.services.consent import Consents, opt_in_by, opt_out_by
 from shared.services.keyword_replies import KEYWORD_REPLY, KeywordReplier
 from shared.services.messages import Direction, Message, Messages
-from shared.services.notices import opt_out_changed, text_received
+from shared.services.notices import choice_received, opt_out_changed, text_received
 from shared.services.opt_outs import ALL_SENDERS, Applied
 from shared.services.senders import Senders
 
@@ -75,22 +78,36 @@ class Inbound:
             return
         await self._activity.record([Activity.of(message)])
         kind, applied = await self._hear(message)
-        if kind is not KeywordKind.OPT_OUT:
-            await self._count_response(message)
+        choices = await self._relate(message, kind)
         if kind is KeywordKind.NONE:
             await self._auto_replier.answer(message)
         else:
             await self._keyword_replier.answer(message, kind, applied)
         changes = [opt_out_changed(applied.change)] if applied and applied.flipped else []
-        await self._relay.publish([text_received(message), *changes])
+        await self._relay.publish([text_received(message), *choices, *changes])
         await self._messages.settle_handled(message)
 
-    async def _count_response(self, message: Message) -> None:
-        # One row for each text that is answered, however many answers there are and in whatever order they come.
-        at_ms = message.key.at_ms
-        answered = await self._messages.last_sent_before(message.conversation, at_ms, at_ms - self._response_window_ms)
-        if answered and answered.tag not in (KEYWORD_REPLY, AUTO_REPLY):
-            await self._activity.record([Activity.response_to(answered, at_ms)])
+    async def _relate(self, message: Message, kind: KeywordKind) -> Sequence[Notice]:
+        """Relate a text to those that it answers; return what the application is to be told of that."""
+        if kind is KeywordKind.OPT_OUT:
+            return ()
+        at_ms, word = message.key.at_ms, folded(message.text) if kind is KeywordKind.NONE else None
+        texts = self._messages.sent_before(message.conversation, at_ms, at_ms - self._response_window_ms)
+        async with aclosing(texts):
+            answered = await anext(texts, None)
+            if answered and answered.tag not in (KEYWORD_REPLY, AUTO_REPLY):
+                # One row for each text that is answered, however many answers there are, in whatever order.
+                await self._activity.record([Activity.response_to(answered, at_ms)])
+            asked = answered
+            while asked and word and not _choice_on(message, asked):
+                asked = await anext(texts, None)
+        chosen = _choice_on(message, asked) if asked and word else None
+        return [await self._choose(message, asked, chosen)] if asked and chosen else ()
+
+    async def _choose(self, message: Message, asked: Message, chosen: Chosen) -> Notice:
+        told = await self._messages.choose(asked, chosen)
+        await self._activity.record([Activity.choice_on(told)])
+        return choice_received(told, chosen, message)
 
     def _draft(self, received: TextReceived) -> Message:
         known = self._senders.find(received.sender)
@@ -119,3 +136,9 @@ class Inbound:
         if kind is KeywordKind.OPT_IN_ANSWER and not await self._consents.answers_opt_out(message):
             return KeywordKind.NONE, None
         return KeywordKind.OPT_IN, await self._consents.hear(opt_in_by(message))
+
+
+def _choice_on(message: Message, asked: Message) -> Chosen | None:
+    """Return what a text chooses of an earlier one; None if that offers no such word, or had not gone yet."""
+    choice = asked.words.choice_of(message.text) if 0 < asked.first_sent_ms <= message.key.at_ms else None
+    return Chosen(choice, message.key.at_ms) if choice else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import reduce
 
 from shared.ports.tables import Entity, EntityChanged, EntityExists, Page, Range, Table, Value, Write, scan
+from shared.rules.choices import NO_WORDS, Choice, ChoiceWords, Chosen
 from shared.rules.ids import MessageKey, conversation_id, newest_first
 from shared.rules.reasons import Reason
 from shared.rules.states import WAITING, History, State, Step
@@ -42,7 +43,10 @@ UNTRACED = Trace()
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One text to or from one person. `recipient` is the person's number in both directions."""
+    """One text to or from one person. `recipient` is the person's number in both directions.
+
+    `words`: by which it can be answered; `chosen`: what the person has chosen by one of them.
+    """
 
     key: MessageKey
     direction: Direction
@@ -61,6 +65,8 @@ class Message:
     campaign: str = ""
     home: str = ""
     trace: Trace = UNTRACED
+    words: ChoiceWords = NO_WORDS
+    chosen: Chosen | None = None
     etag: str = ""
 
     @property
@@ -166,7 +172,7 @@ class Messages:
         stored, is_new = await self.put_new(copy)
         while not is_new:
             history = reduce(History.add, copy.history.steps, stored.history)
-            merged = replace(copy, history=history, etag=stored.etag)
+            merged = replace(copy, history=history, chosen=_later(copy.chosen, stored.chosen), etag=stored.etag)
             if merged == stored:
                 return
             try:
@@ -210,6 +216,21 @@ class Messages:
                 current = await self.get(message.key)
         return message.with_step(step, carrier_message_id, trace)
 
+    async def choose(self, message: Message, chosen: Chosen) -> Message:
+        """Note a choice on the stored message unless a later one is there; return the message as it is now.
+
+        `message` may be the copy in a conversation: the choice is noted on both.
+        """
+        key = MessageKey(message.home or message.key.partition, message.key.row)
+        current = await self.get(key) or message
+        while (later := _later(current.chosen, chosen)) != current.chosen:
+            try:
+                current = await self.save(replace(current, chosen=later))
+            except EntityChanged:
+                current = await self.get(key) or message
+        await self.copy_to_conversation(current)
+        return current
+
     async def settle_handled(self, message: Message) -> None:
         """Mark an inbound text as done with, so that its repetitions are dropped."""
         try:
@@ -225,14 +246,13 @@ class Messages:
         page: Page = await self._table.query(within, limit=limit, cursor=cursor)
         return tuple(from_entity(entity) for entity in page.entities), page.cursor
 
-    async def last_sent_before(self, conversation: str, at_ms: int, since_ms: int) -> Message | None:
-        """Return the newest text to a person that was accepted from `since_ms` up to `at_ms` and went, None if none."""
+    async def sent_before(self, conversation: str, at_ms: int, since_ms: int) -> AsyncGenerator[Message, None]:
+        """Yield the texts to a person that were accepted from `since_ms` up to `at_ms` and went, the newest first."""
         within = Range(conversation, row_from=newest_first(at_ms), row_to=newest_first(since_ms - 1))
         async for entity in scan(self._table, within):
             message = from_entity(entity)
             if message.direction is Direction.OUTBOUND and message.state in _WENT:
-                return message
-        return None
+                yield message
 
     async def inbound_after(self, conversation: str, after_ms: int) -> tuple[Message, ...]:
         """Return the texts that came in later than this time, the newest first (1,000 at most)."""
@@ -267,7 +287,23 @@ def to_entity(message: Message) -> Entity:
         "requestedMs": message.trace.requested_ms,
         "leaked": message.trace.leaked,
     }
-    return Entity(message.key.partition, message.key.row, values, message.etag)
+    return Entity(message.key.partition, message.key.row, values | _choice_columns(message), message.etag)
+
+
+def _choice_columns(message: Message) -> dict[str, Value]:
+    # Most messages ask nothing, and their rows are none the larger.
+    values: dict[str, Value] = {"choiceWords": message.words.to_json()} if message.words else {}
+    if message.chosen:
+        values |= {"choice": message.chosen.choice.value, "choiceMs": message.chosen.at_ms}
+    return values
+
+
+def _chosen_of(values: Mapping[str, Value]) -> Chosen | None:
+    return Chosen(Choice(str(values["choice"])), int(values["choiceMs"])) if "choice" in values else None
+
+
+def _later(one: Chosen | None, other: Chosen | None) -> Chosen | None:
+    return max(filter(None, (one, other)), key=lambda chosen: chosen.order, default=None)
 
 
 def _trace_of(values: Mapping[str, Value]) -> Trace:
@@ -300,5 +336,7 @@ def from_entity(entity: Entity) -> Message:
         campaign=str(values["campaign"]),
         home=str(values["home"]),
         trace=_trace_of(values),
+        words=ChoiceWords.from_json(str(values.get("choiceWords", ""))),
+        chosen=_chosen_of(values),
         etag=entity.etag,
     )

@@ -31,6 +31,20 @@ class TextReceivedData(NoticeData):
     received_at: Time
 
 
+class ChoiceReceivedData(NoticeData):
+    """A recipient has confirmed or canceled, by a word of the message that asked."""
+
+    id: Annotated[str, Field(description="The id of the message that asked, for `GET /api/messages/{id}`.")]
+    conversation_id: str
+    sender: Annotated[str, Field(alias="from", description="The person's number, E.164.")]
+    to: Annotated[str, Field(description="Your sender.")]
+    tag: Annotated[str | None, Field(description="Yours, of the message that asked.")]
+    campaign_id: Annotated[str | None, Field(description="The campaign of the message that asked, if it is of one.")]
+    choice: Literal["confirm", "cancel"]
+    text_id: Annotated[str, Field(description="The id of the text that chose.")]
+    received_at: Time
+
+
 class MessageSettledData(NoticeData):
     """A message has come to an end, or its end is not known."""
 
@@ -78,6 +92,7 @@ class DeliveryRateDroppedData(NoticeData):
 
 NOTICES: Mapping[str, type[NoticeData]] = {
     "Sms.TextReceived": TextReceivedData,
+    "Sms.ChoiceReceived": ChoiceReceivedData,
     "Sms.MessageSettled": MessageSettledData,
     "Sms.OptOutChanged": OptOutChangedData,
     "Sms.WorkFailed": WorkFailedData,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.ports.relay import Notice
+from shared.rules.choices import Chosen
 from shared.rules.delivery_rates import Arrivals
 from shared.rules.ids import conversation_id, digest, from_ms, recipient_key
 from shared.services.messages import Message
@@ -28,6 +29,30 @@ def text_received(message: Message) -> Notice:
                 "text": message.text,
                 "keyword": message.keyword or None,
                 "receivedAt": from_ms(message.key.at_ms).isoformat(),
+            },
+        ),
+    )
+
+
+def choice_received(asked: Message, chosen: Chosen, received: Message) -> Notice:
+    """Return the notice that a recipient has chosen, by one of the words of a message; a later one may differ."""
+    return Notice(
+        id=digest("choice", received.id),
+        type="Sms.ChoiceReceived",
+        subject=f"conversations/{asked.conversation}",
+        at=from_ms(chosen.at_ms),
+        data=data_of(
+            "Sms.ChoiceReceived",
+            {
+                "id": asked.id,
+                "conversationId": asked.conversation,
+                "from": asked.recipient,
+                "to": asked.sender,
+                "tag": asked.tag or None,
+                "campaignId": asked.campaign or None,
+                "choice": chosen.choice.value,
+                "textId": received.id,
+                "receivedAt": from_ms(chosen.at_ms).isoformat(),
             },
         ),
     )

@@ -11,6 +11,7 @@ from uuid import uuid4
 from pydantic import TypeAdapter
 
 from shared.ports.clock import Clock
+from shared.rules.choices import NO_WORDS, ChoiceWords
 from shared.rules.countries import AllowedCountries
 from shared.rules.errors import CarrierRefused, Conflict, DailyCapReached, InvalidRequest, NotFound, SmsError
 from shared.rules.ids import MessageKey, Send, send_id, to_ms
@@ -38,6 +39,7 @@ class Text:
     `caller`: who asks for it, none for what the app sends by itself.
     `confirms_opt_out`: the one text that a person who opted out still gets. `is_answer`: the app itself answers a text
     that came in, and what holds for callers does not hold for it.
+    `words`: by which it can be answered.
     """
 
     sender: Sender
@@ -50,12 +52,13 @@ class Text:
     send_at_ms: int = 0
     not_after_ms: int = 0
     is_answer: bool = False
+    words: ChoiceWords = NO_WORDS
 
     @property
     def fingerprint(self) -> str:
         """Return what makes this request the same one when its key comes again."""
         numbers = [recipient.number for recipient in self.recipients]
-        options = [self.delivery_report, self.send_at_ms, self.not_after_ms]
+        options = [self.delivery_report, self.send_at_ms, self.not_after_ms, *filter(None, [self.words.to_json()])]
         return json.dumps([self.sender.name, self.text, self.tag, *options, numbers])
 
 
@@ -205,6 +208,7 @@ class Sending:
             caller=text.caller,
             delivery_report=text.delivery_report,
             confirms_opt_out=text.confirms_opt_out,
+            words=text.words,
             due_ms=due_ms,
             not_after_ms=text.not_after_ms or due_ms + self._policy.send_within_ms,
         )

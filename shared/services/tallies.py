@@ -36,8 +36,9 @@ class GroupBy(StrEnum):
 class Tally:
     """The counts of one time and group; rates and latencies are None where there is nothing to divide or to measure.
 
-    `accepted`: outbound messages, whatever became of them; `sent`: those that the carrier took; `responses`: sent ones
-    that were answered in time; `leaks`: sent ones whose recipient's opt-out had been recorded when the request left.
+    `accepted`: outbound messages, whatever became of them; `sent`: those that the carrier took; `responses`: sent
+    ones that were answered in time; `confirms` and `cancels`: those whose recipient chose so, and of several
+    choices the last; `leaks`: sent ones whose recipient's opt-out had been recorded when the request left.
     """
 
     __slots__ = ("counts",)
@@ -70,6 +71,8 @@ class Tally:
                 self.counts["helps"] += classify(one.keyword).kind is KeywordKind.HELP
             case Kind.RESPONSE:
                 self.counts["responses"] += 1
+            case Kind.CHOICE:
+                self.counts[f"{one.step.reason}s"] += 1
             case Kind.OPT_OUT:
                 self.counts["opt_outs"] += 1
             case Kind.OPT_IN:

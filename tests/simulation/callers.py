@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from shared.rules.choices import NO_WORDS
 from shared.rules.errors import Conflict, InvalidRequest, SmsError
 from shared.rules.ids import MessageKey
 from shared.services.bundle import Services
@@ -101,6 +102,7 @@ class Callers:
             delivery_report=reports,
             send_at_ms=send_at_ms,
             not_after_ms=not_after_ms,
+            words=people.WORDS if number % 2 else NO_WORDS,
         )
         return text, Plan(not_after_ms=not_after_ms)
 
@@ -169,6 +171,7 @@ class Callers:
                 quiet=quiet,
                 delivery_report=reports,
                 fingerprint=key,
+                words=people.WORDS if number % 2 else NO_WORDS,
             )
             try:
                 campaign = await self._world.ask(lambda services: services.campaign_plans.start(request, key))  # noqa: B023

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+from shared.rules.choices import ChoiceWords
 from shared.rules.quiet_hours import places_of
 
 STOP_REPLY = "You have been unsubscribed. Reply START to come back."
@@ -36,7 +37,9 @@ _POOLS: Sequence[tuple[str, int, tuple[str, ...]]] = (
 _ZONES = {prefix: zones for prefix, _, zones in _POOLS}
 
 _STOPS = ("STOP", "stop", "Unsubscribe", "ＳＴＯＰ", "Stop!", "QUIT")
-_OTHERS = ("Thanks", "who is this?", "don't stop", "HELP", "ok")
+_OTHERS = ("Thanks", "who is this?", "don't stop", "HELP", "ok", "1", "2")
+# What every second text asks for; YES may be an answer to an opt-out as well.
+WORDS = ChoiceWords.of(["YES", "1", "ok"], ["2"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,7 @@ def _check_totals(world: World) -> None:
     ).totals
     states = Counter(_state(row) for row in rows)
     gone = [row for row in rows if _state(row) is State.SENT or _history(row).current.code]
+    choices = Counter(row.values.get("choice") for row in rows)
     consents = Counter(row.values["consent"] for row in world.tables.table("OptOuts").all() if "changeId" in row.values)
     expected = {
         "sent": len(gone),
@@ -201,6 +202,8 @@ def _check_totals(world: World) -> None:
         "unknown": states[State.UNKNOWN],
         "suppressed": states[State.SUPPRESSED],
         "inbound": len(world.said),
+        "confirms": choices["confirm"],
+        "cancels": choices["cancel"],
         "opt_outs": consents["optedOut"],
         "opt_ins": consents["optedIn"],
     }

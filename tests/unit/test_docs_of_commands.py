@@ -75,7 +75,7 @@ def test_the_example_of_senders_is_taken_by_the_app() -> None:
 @pytest.mark.parametrize("block", _of("csv"))
 def test_files_have_the_columns_that_the_app_writes(block: Block) -> None:
     header, *rows = csv.reader(io.StringIO(block.text))
-    assert tuple(header) in {tuple(CSV_HEADER), ("row", "to", "state", "reason", "id")}
+    assert tuple(header) in {tuple(CSV_HEADER), ("row", "to", "state", "reason", "choice", "id")}
     assert {len(row) for row in rows} == {len(header)}
 
 

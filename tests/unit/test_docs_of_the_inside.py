@@ -21,6 +21,7 @@ from shared.edges.webhook_memory import MemoryWebhook
 from shared.ports.tables import Range, scan
 from shared.ports.webhook import Receipt
 from shared.rules.auto_replies import AutoReplies, AutoReplyRule
+from shared.rules.choices import ChoiceWords
 from shared.rules.ids import conversation_id, digest, to_ms
 from shared.rules.states import State
 from shared.services.activity import ActivityLog
@@ -68,7 +69,14 @@ async def test_architecture_names_every_table_and_column() -> None:
 
 @pytest.mark.parametrize(
     "heading",
-    ["Sms.TextReceived", "Sms.MessageSettled", "Sms.OptOutChanged", "Sms.WorkFailed", "Sms.DeliveryRateDropped"],
+    [
+        "Sms.TextReceived",
+        "Sms.ChoiceReceived",
+        "Sms.MessageSettled",
+        "Sms.OptOutChanged",
+        "Sms.WorkFailed",
+        "Sms.DeliveryRateDropped",
+    ],
 )
 async def test_notice_has_the_fields_of_its_examples(heading: str) -> None:
     relay = MemoryRelay()
@@ -123,6 +131,7 @@ async def _a_little_of_everything(tables: NotedTables, relay: MemoryRelay) -> No
     await services.auto_replies.put(AutoReplies((AutoReplyRule("Hello", pattern="*"),)), lambda _: True)
     await services.inbound.receive(TextReceived("j", SENDER, "+14255550177", "Hi", to_ms(clock.now())))
     await services.failures.keep(SENDS_QUEUE, "not JSON")
+    await _a_choice(services, clock)
     await _an_inbox(services)
     await services.deliveries.run(digest("lane", f"conversations/{conversation_id(SENDER, NUMBER)}"))
     await _a_drop(services, tables, clock)
@@ -130,6 +139,13 @@ async def _a_little_of_everything(tables: NotedTables, relay: MemoryRelay) -> No
     clock.advance(hours=2)
     await services.rollups.roll()
     await services.inbound.receive(TextReceived("late", SENDER, NUMBER, "Hello", began_ms))
+
+
+async def _a_choice(services: Services, clock: ManualClock) -> None:
+    """Ask somebody, who confirms."""
+    asking = replace(_hello(services), recipients=recipients_of(["+14255550166"], None), words=ChoiceWords(("YES",)))
+    await services.sending.send(asking)
+    await services.inbound.receive(TextReceived("c", SENDER, "+14255550166", "yes", to_ms(clock.now())))
 
 
 async def _an_inbox(services: Services) -> None:

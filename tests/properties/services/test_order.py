@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.rules.choices import ChoiceWords
 from shared.services.analytics import Interval
 from shared.services.delivery_reports import DeliveryReport
 from shared.services.inbound import TextReceived
@@ -21,7 +22,8 @@ from tests.unit.services.world import settings as settings_of
 
 PEOPLE = (ANN, BOB)
 SENDERS = (TOLL_FREE, SHORT_CODE)
-WORDS = ("STOP", "start", "hello", "HELP", "Quit", "UNSTOP")
+ASKED = ChoiceWords(("hello", "1"), ("2",))
+WORDS = ("STOP", "start", "hello", "HELP", "Quit", "UNSTOP", "1", "2")
 REPORTS = (("Delivered", ""), ("Failed", "4006"), ("Failed", "4007"), ("Failed", "5002"), ("Other", ""))
 
 
@@ -51,7 +53,7 @@ async def prepare(scope: str) -> World:
     """Return a world in which each sender has texted each person, and nothing is answered by the app."""
     world = World(settings_of(SMS_OPT_OUT_SCOPE=scope))
     for sender in SENDERS:
-        await world.send(*PEOPLE, sender=sender, key=sender)
+        await world.send(*PEOPLE, sender=sender, key=sender, words=ASKED)
     world.clock.advance(hours=1)  # events so old are not answered
     return world
 
@@ -71,9 +73,6 @@ def events_of(world: World, plan: Plan) -> list[Event]:
         for person, sender, (status, code), at in plan.reports
     ]
     return [*texts, *reports]
-
-
-COUNTED = ("sent", "segments", "opt_outs", "opt_ins", "responses")
 
 
 async def take(world: World, event: Event) -> None:
@@ -96,8 +95,10 @@ async def end_of(world: World, *, with_opt_ins: bool = True) -> End:
     assert outbound["failed"] == totals["failed"]
     assert outbound["unknown"] == totals["unknown"]
     assert len(messages) - outbound.total() == totals["inbound"]
+    chosen = Counter(f"{one.chosen.choice}s" for one in messages if one.chosen)
+    assert (chosen["confirms"], chosen["cancels"]) == (totals["confirms"], totals["cancels"])
     return End(
-        tuple((one.key.id, one.history.steps, one.text) for one in messages),
+        tuple((one.key.id, one.history.steps, one.text, one.chosen) for one in messages),
         tuple(map(tuple, standings)),
         tuple(histories) if with_opt_ins else (),
         (

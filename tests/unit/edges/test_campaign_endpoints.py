@@ -440,7 +440,7 @@ async def test_the_whole_list_is_one_file_that_no_spreadsheet_runs(world: World,
         'attachment; filename="recipients.csv"',
     )
     header, *rows = csv.reader(io.StringIO(response.get_body().decode()))
-    assert header == ["row", "to", "state", "reason", "id"]
+    assert header == ["row", "to", "state", "reason", "choice", "id"]
     assert [row[:4] for row in rows] == [["1", f"'{ANN}", "sent", ""], ["2", f"'{BOB}", "sent", ""]]
 
 

@@ -201,6 +201,8 @@ async def test_analytics_are_counted_by_bucket_and_in_all(caller: Caller) -> Non
         "canceled": 0,
         "expired": 0,
         "responses": 0,
+        "confirms": 0,
+        "cancels": 0,
         "helps": 0,
         "cost": "0",
         "unpricedSegments": 2,

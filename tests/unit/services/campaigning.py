@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 
+from shared.rules.choices import NO_WORDS, ChoiceWords
 from shared.rules.states import State
 from shared.services.campaign_plans import CampaignRequest
 from shared.services.campaign_rows import Row
@@ -32,6 +33,7 @@ def request(
     not_after_ms: int = 0,
     quiet: bool = False,
     delivery_report: bool = True,
+    words: ChoiceWords = NO_WORDS,
 ) -> CampaignRequest:
     """Return a campaign to be started; quiet hours are not kept unless the test is about them."""
     filled = itertools.chain(values, itertools.repeat({}))
@@ -46,6 +48,7 @@ def request(
         not_after_ms=not_after_ms,
         quiet=quiet,
         delivery_report=delivery_report,
+        words=words,
         fingerprint=f"{text}{list(to)}",
     )
 

@@ -20,6 +20,7 @@ from shared.ports.queue import Queues
 from shared.ports.relay import Relay
 from shared.ports.tables import Range, Tables
 from shared.ports.webhook import Webhook
+from shared.rules.choices import NO_WORDS, ChoiceWords
 from shared.rules.errors import SmsError
 from shared.rules.ids import MessageKey, to_ms
 from shared.services.bundle import Services
@@ -100,15 +101,28 @@ class World:
         """Return the time of the clock."""
         return to_ms(self.clock.now())
 
-    def text(self, *to: str, text: str = "Hello", sender: str | None = None, tag: str = "") -> Text:
+    def text(
+        self,
+        *to: str,
+        text: str = "Hello",
+        sender: str | None = None,
+        tag: str = "",
+        words: ChoiceWords = NO_WORDS,
+    ) -> Text:
         """Return a text to be sent."""
-        return Text(self.services.senders.choose(sender), recipients_of(to, None), text, tag)
+        return Text(self.services.senders.choose(sender), recipients_of(to, None), text, tag, words=words)
 
     async def send(
-        self, *to: str, text: str = "Hello", key: str | None = None, sender: str | None = None, tag: str = ""
+        self,
+        *to: str,
+        text: str = "Hello",
+        key: str | None = None,
+        sender: str | None = None,
+        tag: str = "",
+        words: ChoiceWords = NO_WORDS,
     ) -> tuple[RecipientAnswer, ...]:
         """Send a text."""
-        return await self.services.sending.send(self.text(*to, text=text, sender=sender, tag=tag), key)
+        return await self.services.sending.send(self.text(*to, text=text, sender=sender, tag=tag, words=words), key)
 
     def received(self, text: str, person: str = ANN, to: str = TOLL_FREE, ago_s: float = 1) -> TextReceived:
         """Return a text that came in, each with an id of its own."""
