@@ -34,9 +34,10 @@ export async function showQuickReplies(room) {
       problem.textContent = error.status === 412 ? CHANGED : error.message;
     }
   });
-  room.append(heading("Quick replies"),
-    card(empty("Whoever answers in the inbox can choose them. {{name}}, or another word in such braces, is for them to fill in."), form));
+  room.append(heading("Quick replies"));
+  // Only then can one add to them: what is loaded later would take it away.
   await load();
+  room.append(card(empty("Whoever answers in the inbox can choose them. {{name}}, or another word in such braces, is for them to fill in."), form));
 }
 
 function entry(reply = { name: "", text: "" }) {

@@ -166,8 +166,8 @@ async def test_quick_replies_are_written_in_the_page_and_go_once_they_are_filled
     await people.text(number, "When do you open?", to=SHORT_CODE)
     await console.get_by_role("link", name="Quick replies").click()
     await console.get_by_role("button", name="Add one").click()
-    await console.get_by_label("Name").fill("Hours")
-    await console.get_by_label("Text").fill("Dear {{name}}, from 9 to 18.")
+    await console.get_by_label("Name").last.fill("Hours")
+    await console.get_by_label("Text").last.fill("Dear {{name}}, from 9 to 18.")
     await console.get_by_role("button", name="Save").click()
     await expect(console.get_by_text("Saved.")).to_be_visible()
     await console.get_by_role("link", name="Inbox").click()
@@ -180,6 +180,18 @@ async def test_quick_replies_are_written_in_the_page_and_go_once_they_are_filled
     await answer.press_sequentially("Ann")
     await console.get_by_role("button", name="Send").click()
     await eventually(lambda: _is_told(people, number, "Dear Ann, from 9 to 18."), within_seconds=90)
+
+
+async def test_a_reminder_shows_that_it_was_confirmed(console: Page, people: People) -> None:
+    number = "+14255557006"
+    text = "Tomorrow at 9. Reply YES or NO."
+    reminder = {"from": SHORT_CODE, "to": number, "text": text, "confirmWords": ["YES"]}
+    assert (await people.ask("POST", "messages", reminder)).status == 202
+    await eventually(lambda: _is_told(people, number, text), within_seconds=90)
+    await people.text(number, "Yes!", to=SHORT_CODE)
+    await open_thread(console, number)
+    asked = console.get_by_role("list", name="Messages").get_by_role("listitem").filter(has_text="Tomorrow at 9.")
+    await expect(asked).to_contain_text("confirmed", timeout=15_000)
 
 
 async def test_quick_replies_that_somebody_else_has_changed_are_not_overwritten(console: Page, people: People) -> None:
