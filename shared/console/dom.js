@@ -39,7 +39,14 @@ export const heading = (words) => make("h1", {}, words);
 
 export const card = (...children) => make("section", { class: "card" }, ...children);
 
-export const when = (iso) => (iso ? make("time", { datetime: iso }, new Date(iso).toLocaleString()) : "");
+/** Show a time of today as a time, any other one with its date; all of it is in the title. */
+export function when(iso) {
+  if (!iso) return "";
+  const at = new Date(iso);
+  const isToday = at.toDateString() === new Date().toDateString();
+  const shown = at.toLocaleString(undefined, isToday ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" });
+  return make("time", { datetime: iso, title: at.toLocaleString() }, shown);
+}
 
 export const state = (words) => make("span", { class: `state ${words}` }, words);
 
