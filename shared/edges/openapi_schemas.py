@@ -79,6 +79,9 @@ def parameters_of(model: type[BaseModel], *, required: bool = True) -> list[Json
 def _parameter(name: str, schema: Json, *, is_required: bool) -> Json:
     description, example = schema.pop("description", ""), schema.pop("examples", [])
     found: Json = {"name": name, "in": "query", "description": description, "required": is_required}
+    if schema.get("type") == "array":
+        # One value with commas in it, not the name again for each.
+        found |= {"style": "form", "explode": False}
     return {**found, "schema": _never_null(schema), **({"example": example[0]} if example else {})}
 
 

@@ -33,12 +33,17 @@ BEYOND_SCHEMA = frozenset(
         "NotAfterTooEarly",
         "TimeOutOfRange",
         "UnknownSender",
+        "InvalidChoiceWord",
     }
 )
 _CAMPAIGN_ROUTES = frozenset({"/campaigns", "/campaigns/forecast"})
-_OPTIONS = frozenset({"name", "from", "text", "tag", "sendAt", "notAfter", "quietHours", "deliveryReport"})
+_OPTIONS = frozenset(
+    {"name", "from", "text", "tag", "sendAt", "notAfter", "quietHours", "deliveryReport", "confirmWords", "cancelWords"}
+)
 NUMBER = "+14255550123"
 _FITTING = {
+    "confirmWords": ["C", "YES"],
+    "cancelWords": ["X"],
     "from": "+18005550100",
     "notAfter": "2999-12-31T00:00:00Z",
     "recipient": NUMBER,
