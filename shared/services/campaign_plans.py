@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from shared.ports.clock import Clock
+from shared.ports.telemetry import Telemetry
 from shared.rules.campaign_ends import Crowd, campaign_end_ms
 from shared.rules.countries import AllowedCountries, ByCountry
 from shared.rules.daily_loads import HeldUp, Load, held_up
@@ -107,6 +108,7 @@ class CampaignPlans:
         idempotency: Idempotency,
         caps: DailyCaps,
         clock: Clock,
+        telemetry: Telemetry,
         policy: Policy,
     ) -> None:
         self._campaigns = campaigns
@@ -115,6 +117,7 @@ class CampaignPlans:
         self._idempotency = idempotency
         self._caps = caps
         self._clock = clock
+        self._telemetry = telemetry
         self._policy = policy
 
     async def forecast(self, request: CampaignRequest) -> Forecast:
@@ -212,6 +215,7 @@ class CampaignPlans:
             duplicates=len(prepared.duplicates),
             errors=len(prepared.errors),
             caller=request.caller,
+            traceparent=self._telemetry.traceparent(),
         )
         return _Plan(campaign, chunks, prepared.errors)
 

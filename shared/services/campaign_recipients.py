@@ -33,6 +33,7 @@ def draft_of(campaign: Campaign, number: int, addressee: PreparedRecipient, step
         delivery_report=campaign.delivery_report,
         first_sent_ms=first_sent_ms,
         campaign=campaign.id,
+        traceparent=campaign.traceparent,
     )
 
 

@@ -52,7 +52,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """One campaign. Times in ms, 0 is none; `quiet` tells whether quiet hours are kept, `caller` who started it."""
+    """One campaign. Times in ms, 0 is none; `quiet` tells whether quiet hours are kept, `caller` who started it.
+
+    `traceparent`: the trace in which it was accepted.
+    """
 
     id: str
     name: str
@@ -70,6 +73,7 @@ class Campaign:
     duplicates: int
     errors: int
     caller: str = ""
+    traceparent: str = ""
     etag: str = ""
 
     def send_of(self, chunk: int) -> Send:
@@ -376,6 +380,7 @@ def _campaign_entity(campaign: Campaign) -> Entity:
         "duplicates": campaign.duplicates,
         "errors": campaign.errors,
         "caller": campaign.caller,
+        "traceparent": campaign.traceparent,
     }
     return Entity(campaign.id, CAMPAIGN, values, campaign.etag)
 
@@ -399,6 +404,7 @@ def _campaign_from(entity: Entity) -> Campaign:
         duplicates=int(values["duplicates"]),
         errors=int(values["errors"]),
         caller=str(values.get("caller", "")),
+        traceparent=str(values.get("traceparent", "")),
         etag=entity.etag,
     )
 

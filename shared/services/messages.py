@@ -42,7 +42,10 @@ UNTRACED = Trace()
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One text to or from one person. `recipient` is the person's number in both directions."""
+    """One text to or from one person. `recipient` is the person's number in both directions.
+
+    `traceparent`: in which trace it was accepted, as W3C writes it; empty for none.
+    """
 
     key: MessageKey
     direction: Direction
@@ -61,6 +64,7 @@ class Message:
     campaign: str = ""
     home: str = ""
     trace: Trace = UNTRACED
+    traceparent: str = ""
     etag: str = ""
 
     @property
@@ -266,6 +270,7 @@ def to_entity(message: Message) -> Entity:
         "fencedMs": message.trace.fenced_ms,
         "requestedMs": message.trace.requested_ms,
         "leaked": message.trace.leaked,
+        "traceparent": message.traceparent,
     }
     return Entity(message.key.partition, message.key.row, values, message.etag)
 
@@ -300,5 +305,6 @@ def from_entity(entity: Entity) -> Message:
         campaign=str(values["campaign"]),
         home=str(values["home"]),
         trace=_trace_of(values),
+        traceparent=str(values.get("traceparent", "")),
         etag=entity.etag,
     )

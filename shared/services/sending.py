@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
@@ -11,6 +12,7 @@ from uuid import uuid4
 from pydantic import TypeAdapter
 
 from shared.ports.clock import Clock
+from shared.ports.telemetry import Telemetry
 from shared.rules.countries import AllowedCountries
 from shared.rules.errors import CarrierRefused, Conflict, DailyCapReached, InvalidRequest, NotFound, SmsError
 from shared.rules.ids import MessageKey, Send, send_id, to_ms
@@ -100,6 +102,7 @@ class Sending:
         ends: Ends,
         idempotency: Idempotency,
         clock: Clock,
+        telemetry: Telemetry,
         policy: SendPolicy,
     ) -> None:
         self._dispatch = dispatch
@@ -109,6 +112,7 @@ class Sending:
         self._ends = ends
         self._idempotency = idempotency
         self._clock = clock
+        self._telemetry = telemetry
         self._policy = policy
 
     async def send(self, text: Text, key: str | None = None) -> tuple[RecipientAnswer, ...]:
@@ -142,10 +146,8 @@ class Sending:
         batch = await self._batches.claim(partition, row)
         if batch is None:
             return
-        try:
+        with self._telemetry.going_on("send batch", batch.traceparent), suppress(CarrierRefused):
             await self._dispatch.run(batch)
-        except CarrierRefused:
-            return
 
     async def cancel(self, key: MessageKey) -> Message:
         """Cancel a message that is scheduled or queued; return it as it is now.
@@ -207,6 +209,7 @@ class Sending:
             confirms_opt_out=text.confirms_opt_out,
             due_ms=due_ms,
             not_after_ms=text.not_after_ms or due_ms + self._policy.send_within_ms,
+            traceparent=self._telemetry.traceparent(),
         )
 
 

@@ -36,7 +36,7 @@ class YieldingTable(MemoryTable):
 def pacers(count: int = 1) -> tuple[YieldingTable, ManualClock, list[Pacer]]:
     """Return the pacers of so many workers over one table."""
     table, clock = YieldingTable(), ManualClock()
-    return table, clock, [Pacer(table, settings().known_senders, clock) for _ in range(count)]
+    return table, clock, [Pacer(table, settings().known_senders, clock, NoTelemetry()) for _ in range(count)]
 
 
 def now_ms(clock: ManualClock) -> int:
