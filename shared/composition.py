@@ -230,9 +230,7 @@ class _Parts:
         return Sending(
             dispatch=self.dispatch,
             batches=self.batches,
-            messages=self.messages,
-            activity=self.activity,
-            ends=self.ends,
+            records=self.records,
             idempotency=self.idempotency,
             clock=self.clock,
             telemetry=self.telemetry,

@@ -15,7 +15,7 @@ class TracedCarrier:
     """A carrier, traced. A span says how many texts there were and how it ended, and never to whom or from whom."""
 
     def __init__(self, carrier: Carrier, tracer: Tracer | None = None) -> None:
-        self._carrier = carrier
+        self.carrier = carrier
         self._tracer = tracer or trace.get_tracer(SCOPE)
 
     async def send(self, request: SendRequest) -> tuple[SendResult, ...]:
@@ -29,19 +29,19 @@ class TracedCarrier:
             set_status_on_exception=False,
         ) as span:
             try:
-                results = await self._carrier.send(request)
+                results = await self.carrier.send(request)
             except Exception as error:
                 _fail(span, error.code if isinstance(error, SmsError) else InternalError.code)
-                note(requests=1, notSent=asked)
+                note(calls=1, notTaken=asked)
                 raise
-            sent = sum(one.accepted for one in results)
-            span.set_attribute("sms.sent", sent)
-            note(requests=1, sent=sent, notSent=asked - sent)
+            taken = sum(one.accepted for one in results)
+            span.set_attribute("sms.taken", taken)
+            note(calls=1, taken=taken, notTaken=asked - taken)
             return results
 
     async def probe(self) -> None:
         """Return if the carrier answers."""
-        await self._carrier.probe()
+        await self.carrier.probe()
 
 
 def _fail(span: Span, code: str) -> None:

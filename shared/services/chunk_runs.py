@@ -125,7 +125,7 @@ class ChunkRuns:
     async def _run(self, campaign: Campaign, claimed: Chunk) -> bool:
         shift_ends_ms = self._now_ms() + _SHIFT_MS
         addressees = await self._campaigns.addressees(campaign.id, claimed.number)
-        chunk = await self._holds.settled(campaign, claimed)
+        chunk: Chunk | None = await self._holds.settled(campaign, claimed)
         while chunk and not chunk.closed and chunk.lease_ms:
             if self._now_ms() > shift_ends_ms:
                 await self._rest_until(chunk, self._now_ms())

@@ -20,12 +20,12 @@ from shared.rules.phone_numbers import country_of
 from shared.rules.reasons import Reason
 from shared.rules.segments import count_segments
 from shared.rules.states import State
-from shared.services.activity import Activity, ActivityLog
+from shared.services.activity import Activity
 from shared.services.batches import Batch, Batches
 from shared.services.dispatch import Dispatch
-from shared.services.ends import Ends
+from shared.services.ends import Records
 from shared.services.idempotency import Answered, Idempotency, Running
-from shared.services.messages import Message, Messages
+from shared.services.messages import Message
 from shared.services.recipient_limits import RecipientLimits
 from shared.services.recipients import Recipient
 from shared.services.senders import Sender
@@ -97,9 +97,7 @@ class Sending:
         *,
         dispatch: Dispatch,
         batches: Batches,
-        messages: Messages,
-        activity: ActivityLog,
-        ends: Ends,
+        records: Records,
         idempotency: Idempotency,
         clock: Clock,
         telemetry: Telemetry,
@@ -107,9 +105,9 @@ class Sending:
     ) -> None:
         self._dispatch = dispatch
         self._batches = batches
-        self._messages = messages
-        self._activity = activity
-        self._ends = ends
+        self._messages = records.messages
+        self._activity = records.activity
+        self._ends = records.ends
         self._idempotency = idempotency
         self._clock = clock
         self._telemetry = telemetry

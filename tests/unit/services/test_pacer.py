@@ -9,6 +9,7 @@ import pytest
 from shared.edges.clock_manual import ManualClock
 from shared.edges.tables_memory import MemoryTable
 from shared.ports.tables import Entity
+from shared.ports.telemetry import NoTelemetry
 from shared.services.pacer import Pacer
 from tests.unit.services.world import ALPHANUMERIC, SHORT_CODE, TOLL_FREE, settings
 
