@@ -62,6 +62,7 @@ from shared.edges.api_models import (
 from shared.edges.campaign_endpoints import CampaignCall
 from shared.edges.declarations import JSON
 from shared.edges.http import Api, Call, Reply
+from shared.edges.triggers import Triggers
 from shared.rules.errors import CarrierRefused, Conflict, DailyCapReached, NotReady
 from shared.services.outbox import NOTICES_QUEUE
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
@@ -73,11 +74,7 @@ async def _admit(caller: str) -> None:
 
 app = func.FunctionApp()
 http = Api(app, sign_in=SETTINGS.sign_in == "on", admit=_admit)
-
-_STORAGE = "AzureWebJobsStorage"
-_SENDS, _CAMPAIGNS, _NOTICES = (
-    f"{SETTINGS.queue_prefix}-{name}" for name in (SENDS_QUEUE, CAMPAIGNS_QUEUE, NOTICES_QUEUE)
-)
+on = Triggers(app, SETTINGS.queue_prefix)
 
 
 @http.post(
@@ -378,79 +375,79 @@ def wrong_address(req: func.HttpRequest) -> func.HttpResponse:
     raise wrong_addresses.refusal(http.addresses, req.method, req.route_params.get("address", ""))
 
 
-@app.event_grid_trigger(arg_name="event")
+@on.event
 async def sms_received(event: func.EventGridEvent) -> None:
     """Take a text that came in: store it once, hear STOP and START, answer where that is ours to do, relay it."""
     await events.text_received(services(), event)
 
 
-@app.event_grid_trigger(arg_name="event")
+@on.event
 async def sms_delivery_report(event: func.EventGridEvent) -> None:
     """Take a delivery report: move its message's state forward."""
     await events.report_received(services(), event)
 
 
-@app.queue_trigger(arg_name="message", queue_name=_SENDS, connection=_STORAGE)
+@on.queue(SENDS_QUEUE)
 async def send_batch(message: func.QueueMessage) -> None:
     """Go on with a request whose texts could not go at once."""
     await work_triggers.batch(services(), message)
 
 
-@app.queue_trigger(arg_name="message", queue_name=_CAMPAIGNS, connection=_STORAGE)
+@on.queue(CAMPAIGNS_QUEUE)
 async def send_chunk(message: func.QueueMessage) -> None:
     """Go on with a chunk of a campaign."""
     await work_triggers.chunk(services(), message)
 
 
-@app.queue_trigger(arg_name="message", queue_name=_NOTICES, connection=_STORAGE)
+@on.queue(NOTICES_QUEUE)
 async def deliver_notices(message: func.QueueMessage) -> None:
     """Post what waits for the webhook, of one conversation in order."""
     await work_triggers.lane(services(), message)
 
 
-@app.queue_trigger(arg_name="message", queue_name=f"{_SENDS}-poison", connection=_STORAGE)
+@on.queue(f"{SENDS_QUEUE}-poison")
 async def keep_failed_batch(message: func.QueueMessage) -> None:
     """Keep what could not be done after all tries, for GET failures."""
     await work_triggers.failed(services(), SENDS_QUEUE, message)
 
 
-@app.queue_trigger(arg_name="message", queue_name=f"{_CAMPAIGNS}-poison", connection=_STORAGE)
+@on.queue(f"{CAMPAIGNS_QUEUE}-poison")
 async def keep_failed_chunk(message: func.QueueMessage) -> None:
     """Keep what could not be done after all tries, for GET failures."""
     await work_triggers.failed(services(), CAMPAIGNS_QUEUE, message)
 
 
-@app.queue_trigger(arg_name="message", queue_name=f"{_NOTICES}-poison", connection=_STORAGE)
+@on.queue(f"{NOTICES_QUEUE}-poison")
 async def keep_failed_lane(message: func.QueueMessage) -> None:
     """Keep what could not be done after all tries, for GET failures."""
     await work_triggers.failed(services(), NOTICES_QUEUE, message)
 
 
-@app.timer_trigger(arg_name="timer", schedule="*/15 * * * * *")
-async def release_due(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the host passes it by name
+@on.timer("*/15 * * * * *")
+async def release_due() -> None:
     """Wake what is due, and take up what a dead worker or a lost queue message left."""
     await work_triggers.release(services())
 
 
-@app.timer_trigger(arg_name="timer", schedule="*/15 * * * * *")
-async def wake_lanes(timer: func.TimerRequest) -> None:  # noqa: ARG001 - likewise
+@on.timer("*/15 * * * * *")
+async def wake_lanes() -> None:
     """Wake the lanes of notices that are due, and those whose worker died or whose queue message was lost."""
     await work_triggers.wake_lanes(services())
 
 
-@app.timer_trigger(arg_name="timer", schedule="0 7 * * * *")
-async def settle_missing_reports(timer: func.TimerRequest) -> None:  # noqa: ARG001 - likewise
+@on.timer("0 7 * * * *")
+async def settle_missing_reports() -> None:
     """Call unknown what no delivery report came for in time."""
     await work_triggers.settle(services())
 
 
-@app.timer_trigger(arg_name="timer", schedule="0 */10 * * * *")
-async def roll_up(timer: func.TimerRequest) -> None:  # noqa: ARG001 - likewise
+@on.timer("0 */10 * * * *")
+async def roll_up() -> None:
     """Add up the hours that have closed, and those that have changed since, for the analytics."""
     await work_triggers.roll_up(services())
 
 
-@app.timer_trigger(arg_name="timer", schedule="0 37 * * * *")
-async def clear_broken_uploads(timer: func.TimerRequest) -> None:  # noqa: ARG001 - likewise
+@on.timer("0 37 * * * *")
+async def clear_broken_uploads() -> None:
     """Delete what campaigns left whose upload broke off, and what was counted for limits whose time is over."""
     await work_triggers.clear(services())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from shared.ports.clock import Clock
 from shared.ports.queue import Queues
 from shared.ports.relay import Relay
 from shared.ports.tables import Tables
+from shared.ports.telemetry import NoTelemetry, Telemetry
 from shared.ports.webhook import Webhook
 from shared.rules.keywords import KeywordKind
 from shared.services.activity import ActivityLog
@@ -76,6 +77,7 @@ class Ports:
     clock: Clock
     queues: Queues
     webhook: Webhook | None = None
+    telemetry: Telemetry = field(default_factory=NoTelemetry)
 
 
 class _Parts:
@@ -86,6 +88,7 @@ class _Parts:
         self.ports = ports
         self.table = ports.tables.table
         self.clock = ports.clock
+        self.telemetry = ports.telemetry
         self.senders = settings.known_senders
         self.region = settings.default_region or None
 
@@ -184,7 +187,7 @@ class _Parts:
 
     @cached_property
     def allowance(self) -> Allowance:
-        return Allowance(Pacer(self.table("Paces"), self.senders, self.clock), self.caps)
+        return Allowance(Pacer(self.table("Paces"), self.senders, self.clock, self.telemetry), self.caps)
 
     @cached_property
     def departure(self) -> Departure:
@@ -193,6 +196,7 @@ class _Parts:
             fences=self.fences,
             allowance=self.allowance,
             clock=self.clock,
+            telemetry=self.telemetry,
             repeat_window=timedelta(seconds=self.settings.repeat_window_seconds),
         )
 
@@ -226,11 +230,10 @@ class _Parts:
         return Sending(
             dispatch=self.dispatch,
             batches=self.batches,
-            messages=self.messages,
-            activity=self.activity,
-            ends=self.ends,
+            records=self.records,
             idempotency=self.idempotency,
             clock=self.clock,
+            telemetry=self.telemetry,
             policy=SendPolicy(within, self.settings.countries, self.recipient_limits),
         )
 
@@ -244,6 +247,7 @@ class _Parts:
             queue=self.ports.queues.queue(CAMPAIGNS_QUEUE),
             hours=self.settings.quiet_hours,
             clock=self.clock,
+            telemetry=self.telemetry,
         )
 
     @cached_property
@@ -256,6 +260,7 @@ class _Parts:
             senders=self.senders,
             caps=self.caps,
             clock=self.clock,
+            telemetry=self.telemetry,
         )
 
     @cached_property
@@ -268,6 +273,7 @@ class _Parts:
             idempotency=self.idempotency,
             caps=self.caps,
             clock=self.clock,
+            telemetry=self.telemetry,
             policy=Policy(self.region, settings.quiet_hours, settings.countries, settings.prices),
         )
 
@@ -327,12 +333,20 @@ class _Parts:
             relay=self.relay,
             senders=self.senders,
             clock=self.clock,
+            telemetry=self.telemetry,
         )
 
     @cached_property
     def missing_reports(self) -> MissingReports:
         within = timedelta(hours=self.settings.report_within_hours)
-        return MissingReports(self.messages, self.activity, self.ends, self.clock, within)
+        return MissingReports(
+            messages=self.messages,
+            activity=self.activity,
+            ends=self.ends,
+            clock=self.clock,
+            telemetry=self.telemetry,
+            within=within,
+        )
 
     @cached_property
     def conversations(self) -> Conversations:

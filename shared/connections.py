@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from shared.composition import Ports
 from shared.edges.acs import open_carrier
+from shared.edges.carrier_traced import TracedCarrier
 from shared.edges.queue_azure import open_queues
 from shared.edges.relay_none import NoRelay
 from shared.edges.settings import Settings
 from shared.edges.tables_azure import open_tables
+from shared.edges.telemetry import OtelTelemetry
 from shared.ports.carrier import Carrier
 from shared.ports.clock import Clock, SystemClock
 from shared.ports.queue import Queues
@@ -28,11 +30,12 @@ def connect(settings: Settings) -> Ports:
     clock = SystemClock()
     return Ports(
         tables=_tables(settings),
-        carrier=_carrier(settings, clock),
+        carrier=TracedCarrier(_carrier(settings, clock)),
         relay=_relay(settings),
         clock=clock,
         queues=_queues(settings),
         webhook=_webhook(settings, clock),
+        telemetry=OtelTelemetry(),
     )
 
 

@@ -22,6 +22,7 @@ from shared.edges.api_conversations import (
     ReplyRequest,
 )
 from shared.edges.api_models import MessageAnswer, MessageList, RecipientResult, SendAnswer
+from shared.edges.endpoints import note_states
 from shared.edges.http import Call, Reply, etag_of, tagged
 from shared.edges.http_requests import idempotency_key, matches
 from shared.edges.paging import next_link
@@ -100,6 +101,7 @@ async def reply(services: Services, call: Call[ReplyRequest, NoQuery]) -> SendAn
     )
     key = idempotency_key(call.headers)
     answers = await services.sending.send(text, key and f"caller:{key}")
+    note_states(answers)
     if answers[0].state == State.SUPPRESSED:
         raise Conflict(
             "The person has opted out of this sender, so the answer was not sent. They can text START to come back.",

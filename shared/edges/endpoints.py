@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from shared.edges.api_base import NoQuery, PageQuery, ms_of
 from shared.edges.api_failures import FailureAnswer, FailureList, ResendAnswer
 from shared.edges.api_models import (
@@ -24,6 +27,7 @@ from shared.edges.api_models import (
 )
 from shared.edges.http import Call, Reply, tagged
 from shared.edges.http_requests import idempotency_key
+from shared.edges.invocations import note
 from shared.edges.paging import next_link
 from shared.edges.path_ids import FAILURE_ID
 from shared.rules.choices import ChoiceWords
@@ -31,7 +35,7 @@ from shared.rules.errors import ErrorDetail, NotFound, NotReady
 from shared.rules.ids import MessageKey
 from shared.services.bundle import Services
 from shared.services.recipients import recipients_of
-from shared.services.sending import Text
+from shared.services.sending import RecipientAnswer, Text
 
 
 async def send(services: Services, call: Call[SendRequest, NoQuery]) -> SendAnswer:
@@ -50,6 +54,7 @@ async def send(services: Services, call: Call[SendRequest, NoQuery]) -> SendAnsw
         not_after_ms=ms_of(body.not_after),
     )
     answers = await services.sending.send(text, key and f"caller:{key}")
+    note_states(answers)
     return SendAnswer(value=[RecipientResult.of(answer) for answer in answers])
 
 
@@ -130,6 +135,11 @@ async def resend_failure(services: Services, call: Call[None, NoQuery]) -> Resen
 async def resend_failures(services: Services, _call: Call[None, NoQuery]) -> ResendAnswer:
     """Put every failure back into its queue."""
     return ResendAnswer(resent=await services.failures.resend_all())
+
+
+def note_states(answers: Sequence[RecipientAnswer]) -> None:
+    """Count in the invocation's line how many recipients there were, and what became of them."""
+    note(recipients=len(answers), **Counter(answer.state for answer in answers))
 
 
 def message_key(call: Call[None, NoQuery]) -> MessageKey:

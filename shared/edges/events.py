@@ -17,6 +17,7 @@ from typing import TypeVar
 import azure.functions as func
 
 from shared.edges.defects import place_of
+from shared.edges.invocations import note
 from shared.rules.errors import InternalError, SmsError
 from shared.rules.ids import to_ms
 from shared.rules.phone_numbers import normalize_from_event
@@ -68,6 +69,7 @@ async def _take(
 
 
 async def _keep(services: Services, strange: StrangeEvent) -> None:
+    note(kept=1)
     await services.failures.note_event(await services.kept_events.keep(strange), strange.why)
 
 

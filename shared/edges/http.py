@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar, Unpack, cast
@@ -24,6 +23,7 @@ from shared.edges.declarations import Endpoint, Promises
 from shared.edges.defects import place_of
 from shared.edges.http_errors import error_response
 from shared.edges.http_requests import Source, Upload, all_params, read_body, read_query, read_text, read_upload
+from shared.edges.invocations import Invocation, Trigger, invoked
 from shared.edges.wrong_addresses import meant_route, refusal
 from shared.rules.errors import InternalError, SmsError
 
@@ -240,11 +240,11 @@ class Api:
         return self._open(serve, "{*address}", None)
 
     def _open(self, serve: Plain, route: str, methods: list[str] | None) -> Function:
-        async def function(req: func.HttpRequest) -> func.HttpResponse:
+        async def function(req: func.HttpRequest, context: func.Context = None) -> func.HttpResponse:  # type: ignore[assignment]  # the host gives it
             async def answer() -> func.HttpResponse:
                 return serve(req)
 
-            return await _answered(serve.__name__, req, answer)
+            return await _answered(serve.__name__, req, context, answer)
 
         function.__doc__ = serve.__doc__
         return self._put(function, serve.__name__, route, methods, func.AuthLevel.ANONYMOUS)
@@ -256,7 +256,7 @@ class Api:
         return cast("Function", self._app.function_name(name)(routed(function)))
 
     def _add(self, endpoint: Endpoint, handler: Handler[B, Q]) -> Function:
-        async def function(req: func.HttpRequest) -> func.HttpResponse:
+        async def function(req: func.HttpRequest, context: func.Context = None) -> func.HttpResponse:  # type: ignore[assignment]  # the host gives it
             async def answer() -> func.HttpResponse:
                 caller = admit(endpoint.role, req.headers, req.params, sign_in=self.sign_in)
                 self._check_that_it_is_meant(endpoint, req)
@@ -264,7 +264,7 @@ class Api:
                     await self._admit(caller)
                 return _render(endpoint, await handler(_call(endpoint, req, caller)))
 
-            return await _answered(endpoint.name, req, answer)
+            return await _answered(endpoint.name, req, context, answer)
 
         function.__doc__ = endpoint.summary
         self.endpoints.append(endpoint)
@@ -303,24 +303,29 @@ async def _everyone(_caller: str) -> None:
 
 
 async def _answered(
-    name: str, req: func.HttpRequest, answer: Callable[[], Awaitable[func.HttpResponse]]
+    name: str, req: func.HttpRequest, context: func.Context, answer: Callable[[], Awaitable[func.HttpResponse]]
 ) -> func.HttpResponse:
-    """Return the answer, or the error that came of it, with the ids of the request; and log it."""
-    started = time.monotonic()
-    request_id = str(uuid4())
-    try:
-        response = await answer()
-    except SmsError as error:
-        response = error_response(error)
-    except Exception as error:  # noqa: BLE001 - the last boundary: nothing of a defect may reach the caller
-        _LOG.error("A defect in %s: %s at %s", name, type(error).__name__, place_of(error))
-        response = error_response(InternalError(f"Something went wrong here. Give support the id {request_id}."))
-    response.headers["x-ms-request-id"] = request_id
+    """Return the answer, or the error that came of it, with the ids of the request; and tell of it."""
+    invocation = Invocation(name, Trigger.HTTP, request_id=str(uuid4()))
+    with invoked(invocation, context):
+        response = await _answer_of(invocation, answer)
+        invocation.outcome = str(response.status_code)
+        invocation.error = response.headers.get("x-ms-error-code", "")
+    response.headers["x-ms-request-id"] = invocation.request_id
     if "x-ms-client-request-id" in req.headers:
         response.headers["x-ms-client-request-id"] = req.headers["x-ms-client-request-id"]
-    elapsed_ms = round((time.monotonic() - started) * 1000)
-    _LOG.info("%s %s in %s ms, request %s", name, response.status_code, elapsed_ms, request_id)
     return response
+
+
+async def _answer_of(invocation: Invocation, answer: Callable[[], Awaitable[func.HttpResponse]]) -> func.HttpResponse:
+    try:
+        return await answer()
+    except SmsError as error:
+        return error_response(error)
+    except Exception as error:  # noqa: BLE001 - the last boundary: nothing of a defect may reach the caller
+        _LOG.error("A defect in %s: %s at %s", invocation.function, type(error).__name__, place_of(error))
+        support = f"Something went wrong here. Give support the id {invocation.request_id}."
+        return error_response(InternalError(support))
 
 
 def _call(endpoint: Endpoint, req: func.HttpRequest, caller: str) -> Call[B, Q]:

@@ -14,6 +14,7 @@ import azure.functions as func
 from pydantic.alias_generators import to_camel
 
 from shared.edges.defects import place_of
+from shared.edges.invocations import note
 from shared.rules.errors import InternalError, SmsError
 from shared.rules.ids import from_ms
 from shared.services.bundle import Services
@@ -63,6 +64,7 @@ async def wake_lanes(services: Services) -> None:
 async def settle(services: Services) -> None:
     """Call unknown what no delivery report came for."""
     count = await _do("missing reports", services.missing_reports.settle())
+    note(unknown=count)
     if count:
         _LOG.info("No delivery report came for %s texts in time.", count)
 
@@ -70,6 +72,7 @@ async def settle(services: Services) -> None:
 async def roll_up(services: Services) -> None:
     """Add up closed hours, and log each: the alerts and the workbook of infra/ read these lines."""
     for hour in await _do("roll-ups", services.rollups.roll()):
+        note(hours=1)
         counts = " ".join(f"{to_camel(name)}={hour.totals[name]}" for name in _LOGGED)
         cost = hour.totals.cost(services.prices).amount
         _LOG.info("An hour was added up: hour=%s %s cost=%s", from_ms(hour.hour_ms).isoformat(), counts, f"{cost:f}")
@@ -82,6 +85,7 @@ async def clear(services: Services) -> None:
     await _do("daily caps", services.daily_caps.clear())
     await _do("recipient limits", services.recipient_limits.clear())
     count = await _do("broken uploads", services.broken_uploads.clear())
+    note(deleted=count)
     if count:
         _LOG.info("Rows of %s campaigns were deleted whose upload had broken off.", count)
 

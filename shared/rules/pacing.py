@@ -144,6 +144,12 @@ def may_send(pace: Pace, at_ms: int, now_ms: int) -> bool:
     return at_ms <= now_ms <= at_ms + LATENESS_MS and pace.slowed_until_ms <= now_ms
 
 
+def used(pace: Pace, rate: Rate, now_ms: int) -> float:
+    """Return which share of the rate went, or was to go, in the window that ends now."""
+    since_ms = now_ms - rate.window_ms
+    return sum(line.units for line in pace.planned if line.last_ms > since_ms and line.first_ms <= now_ms) / rate.units
+
+
 def campaign_duration_ms(units: int, rate: Rate, share: float = CAMPAIGN_SHARE) -> int:
     """Return how long a campaign of so many units takes from its first send to its last, if nothing else goes."""
     limit = _part(rate.units, _WHOLE, share)

@@ -37,7 +37,8 @@ class Batch:
     `lease_ms`: until when a worker is at it; `round`: how often the carrier took nothing. `caller`: who asked for
     it; `words`: by which the text can be answered; `hold`: what it has of the daily cap; `used`: segments of its
     texts that have gone, or may have; `left`: of those that wait, None before the first was tried. `interrupted`,
-    which is not stored: the worker before this one did not give it back.
+    which is not stored: the worker before this one did not give it back. `traceparent`: the trace in which it was
+    accepted.
     """
 
     send: Send
@@ -59,6 +60,7 @@ class Batch:
     hold: Hold = NOTHING
     used: int = 0
     left: int | None = None
+    traceparent: str = ""
     interrupted: bool = False
     etag: str = ""
 
@@ -123,6 +125,7 @@ class Batch:
             segments=count.segments,
             delivery_report=self.delivery_report,
             words=self.words,
+            traceparent=self.traceparent,
         )
 
 
@@ -164,11 +167,15 @@ class Batches:
 
     async def due(self) -> AsyncIterator[Batch]:
         """Yield the batches whose time to be looked at has come, the longest due first."""
+        async for batch in self.until_soon():
+            if batch.wake_ms <= to_ms(self._clock.now()):
+                yield batch
+
+    async def until_soon(self) -> AsyncIterator[Batch]:
+        """Yield the batches that are due, or will be soon, by the hour in which they are, the earliest first."""
         now_ms = to_ms(self._clock.now())
         async for entity in scan(self._table, Range(partition_to=_hour(now_ms + _SOON_MS) + "~")):
-            batch = _from_entity(entity)
-            if batch.wake_ms <= now_ms:
-                yield batch
+            yield _from_entity(entity)
 
     def _leased(self, batch: Batch) -> Batch:
         until_ms = to_ms(self._clock.now() + LEASE)
@@ -200,6 +207,7 @@ def _to_entity(batch: Batch) -> Entity:
         "hold": batch.hold.to_json(),
         "used": batch.used,
         "left": -1 if batch.left is None else batch.left,
+        "traceparent": batch.traceparent,
     }
     return Entity(batch.partition, batch.row, values, batch.etag)
 
@@ -227,5 +235,6 @@ def _from_entity(entity: Entity) -> Batch:
         hold=Hold.from_json(str(values.get("hold", ""))),
         used=int(values.get("used", 0)),
         left=left if (left := int(values.get("left", -1))) >= 0 else None,
+        traceparent=str(values.get("traceparent", "")),
         etag=entity.etag,
     )

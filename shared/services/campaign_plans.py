@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from shared.ports.clock import Clock
+from shared.ports.telemetry import Telemetry
 from shared.rules.campaign_ends import Crowd, campaign_end_ms
 from shared.rules.choices import NO_WORDS, ChoiceWords
 from shared.rules.countries import AllowedCountries, ByCountry
@@ -112,6 +113,7 @@ class CampaignPlans:
         idempotency: Idempotency,
         caps: DailyCaps,
         clock: Clock,
+        telemetry: Telemetry,
         policy: Policy,
     ) -> None:
         self._campaigns = campaigns
@@ -120,6 +122,7 @@ class CampaignPlans:
         self._idempotency = idempotency
         self._caps = caps
         self._clock = clock
+        self._telemetry = telemetry
         self._policy = policy
 
     async def forecast(self, request: CampaignRequest) -> Forecast:
@@ -218,6 +221,7 @@ class CampaignPlans:
             errors=len(prepared.errors),
             caller=request.caller,
             words=request.words,
+            traceparent=self._telemetry.traceparent(),
         )
         return _Plan(campaign, chunks, prepared.errors)
 

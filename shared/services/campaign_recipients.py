@@ -34,6 +34,7 @@ def draft_of(campaign: Campaign, number: int, addressee: PreparedRecipient, step
         first_sent_ms=first_sent_ms,
         campaign=campaign.id,
         words=campaign.words,
+        traceparent=campaign.traceparent,
     )
 
 

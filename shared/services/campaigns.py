@@ -56,6 +56,7 @@ class Campaign:
     """One campaign. Times in ms, 0 is none; `quiet` tells whether quiet hours are kept, `caller` who started it.
 
     `words`: by which its texts can be answered.
+    `traceparent`: the trace in which it was accepted.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Campaign:
     errors: int
     caller: str = ""
     words: ChoiceWords = NO_WORDS
+    traceparent: str = ""
     etag: str = ""
 
     def send_of(self, chunk: int) -> Send:
@@ -382,6 +384,7 @@ def _campaign_entity(campaign: Campaign) -> Entity:
         "errors": campaign.errors,
         "caller": campaign.caller,
         "choiceWords": campaign.words.to_json(),
+        "traceparent": campaign.traceparent,
     }
     return Entity(campaign.id, CAMPAIGN, values, campaign.etag)
 
@@ -406,6 +409,7 @@ def _campaign_from(entity: Entity) -> Campaign:
         errors=int(values["errors"]),
         caller=str(values.get("caller", "")),
         words=ChoiceWords.from_json(str(values.get("choiceWords", ""))),
+        traceparent=str(values.get("traceparent", "")),
         etag=entity.etag,
     )
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from shared.ports.clock import Clock
 from shared.ports.queue import Queue
+from shared.ports.telemetry import Telemetry
 from shared.rules.back_off import pause_s
 from shared.rules.countries import ByCountry
 from shared.rules.errors import CarrierThrottled, DailyCapReached, SmsError
@@ -88,6 +89,7 @@ class ChunkRuns:
         queue: Queue,
         hours: ByCountry[DayHours],
         clock: Clock,
+        telemetry: Telemetry,
     ) -> None:
         self._campaigns = campaigns
         self._messages = records.messages
@@ -99,6 +101,7 @@ class ChunkRuns:
         self._queue = queue
         self._hours = hours
         self._clock = clock
+        self._telemetry = telemetry
 
     async def enqueue(self, chunk: Chunk, at_ms: int) -> None:
         """Put a chunk into the queue for a time that is soon, leave a later one to the timer.
@@ -113,19 +116,23 @@ class ChunkRuns:
         A chunk that is done, or that another worker is at, is left alone.
         """
         campaign = await self._campaigns.find(campaign_id)
-        chunk = await self._campaigns.claim(campaign_id, number) if campaign else None
-        if campaign is None or chunk is None:
+        claimed = await self._campaigns.claim(campaign_id, number) if campaign else None
+        if campaign is None or claimed is None:
             return False
+        with self._telemetry.going_on("send chunk", campaign.traceparent):
+            return await self._run(campaign, claimed)
+
+    async def _run(self, campaign: Campaign, claimed: Chunk) -> bool:
         shift_ends_ms = self._now_ms() + _SHIFT_MS
-        addressees = await self._campaigns.addressees(campaign_id, number)
-        chunk = await self._holds.settled(campaign, chunk)
+        addressees = await self._campaigns.addressees(campaign.id, claimed.number)
+        chunk: Chunk | None = await self._holds.settled(campaign, claimed)
         while chunk and not chunk.closed and chunk.lease_ms:
             if self._now_ms() > shift_ends_ms:
                 await self._rest_until(chunk, self._now_ms())
                 return False
             chunk = await self._step(campaign, chunk, addressees)
             if chunk and not chunk.closed and chunk.lease_ms:
-                campaign = await self._campaigns.get(campaign_id)
+                campaign = await self._campaigns.get(campaign.id)
         return bool(chunk and (chunk.closed or self._waits_for_long(chunk)))
 
     def _waits_for_long(self, chunk: Chunk) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from shared.ports.clock import Clock
 from shared.ports.relay import Relay
+from shared.ports.telemetry import Telemetry
 from shared.rules.delivery_codes import DeliveryCode, Outcome, parse_outcome
 from shared.rules.errors import StorageUnavailable
 from shared.rules.ids import MessageKey, Send, to_ms
@@ -56,8 +57,10 @@ class DeliveryReports:
         relay: Relay,
         senders: Senders,
         clock: Clock,
+        telemetry: Telemetry,
     ) -> None:
         self._clock = clock
+        self._telemetry = telemetry
         self._messages = messages
         self._activity = activity
         self._consents = consents
@@ -77,10 +80,10 @@ class DeliveryReports:
         message = await self._message_of(report, sender)
         if message is None:
             await self._kept_events.keep(_strange(report))
-            settled = None
-        else:
-            settled = await self._settle(message, report, code)
-        await self._tell(settled, applied)
+            await self._tell(None, applied)
+            return
+        with self._telemetry.going_on("settle by report", message.traceparent):
+            await self._tell(await self._settle(message, report, code), applied)
 
     def _sender_of(self, report: DeliveryReport) -> str:
         known = self._senders.find(report.sender)

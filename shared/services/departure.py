@@ -15,6 +15,7 @@ from functools import reduce
 
 from shared.ports.carrier import Addressee, Carrier, SendRequest, SendResult
 from shared.ports.clock import Clock
+from shared.ports.telemetry import Metric, Telemetry
 from shared.rules.errors import (
     CarrierRefused,
     CarrierSilent,
@@ -122,12 +123,14 @@ class Departure:
         fences: Fences,
         allowance: Allowance,
         clock: Clock,
+        telemetry: Telemetry,
         repeat_window: timedelta,
     ) -> None:
         self._carrier = carrier
         self._fences = fences
         self._pacer, self._caps = allowance.pacer, allowance.caps
         self._clock = clock
+        self._telemetry = telemetry
         self._repeat_window = repeat_window
 
     async def go(self, send: Send, claims: Sequence[Claim], fence: Fence, go_ms: int, last_ms: int = 0) -> Departed:
@@ -175,6 +178,8 @@ class Departure:
     async def _with_leaks(self, sender: str, fence: Fence, departed: Departed) -> Departed:
         requested = {one.message.recipient: one.trace.requested_ms for one in departed.settlements if one.is_sent}
         leaked = await self._fences.leaked(fence, sender, requested)
+        if leaked:
+            self._telemetry.measured(Metric.LEAKS, len(leaked))
         marked = [
             replace(one, trace=replace(one.trace, leaked=one.is_sent and one.message.recipient in leaked))
             for one in departed.settlements

@@ -46,6 +46,7 @@ class Message:
     """One text to or from one person. `recipient` is the person's number in both directions.
 
     `words`: by which it can be answered; `chosen`: what the person has chosen by one of them.
+    `traceparent`: in which trace it was accepted, as W3C writes it; empty for none.
     """
 
     key: MessageKey
@@ -67,6 +68,7 @@ class Message:
     trace: Trace = UNTRACED
     words: ChoiceWords = NO_WORDS
     chosen: Chosen | None = None
+    traceparent: str = ""
     etag: str = ""
 
     @property
@@ -286,6 +288,7 @@ def to_entity(message: Message) -> Entity:
         "fencedMs": message.trace.fenced_ms,
         "requestedMs": message.trace.requested_ms,
         "leaked": message.trace.leaked,
+        "traceparent": message.traceparent,
     }
     return Entity(message.key.partition, message.key.row, values | _choice_columns(message), message.etag)
 
@@ -338,5 +341,6 @@ def from_entity(entity: Entity) -> Message:
         trace=_trace_of(values),
         words=ChoiceWords.from_json(str(values.get("choiceWords", ""))),
         chosen=_chosen_of(values),
+        traceparent=str(values.get("traceparent", "")),
         etag=entity.etag,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from shared.ports.clock import Clock
+from shared.ports.telemetry import Metric, Telemetry
 from shared.rules.ids import to_ms
 from shared.rules.reasons import Reason
 from shared.rules.states import State, Step
@@ -21,11 +22,21 @@ _DAILY_AT_HOUR = 3
 class MissingReports:
     """Settles what no report has settled."""
 
-    def __init__(self, messages: Messages, activity: ActivityLog, ends: Ends, clock: Clock, within: timedelta) -> None:
+    def __init__(
+        self,
+        *,
+        messages: Messages,
+        activity: ActivityLog,
+        ends: Ends,
+        clock: Clock,
+        telemetry: Telemetry,
+        within: timedelta,
+    ) -> None:
         self._messages = messages
         self._activity = activity
         self._ends = ends
         self._clock = clock
+        self._telemetry = telemetry
         self._within = within
 
     async def settle(self) -> int:
@@ -33,10 +44,15 @@ class MissingReports:
         now = self._clock.now()
         until = now - self._within
         look_back = _DAILY_LOOK_BACK if now.hour == _DAILY_AT_HOUR else _LOOK_BACK
-        count = 0
+        count = missing = reported = 0
         async for one in self._activity.between(to_ms(until - look_back), to_ms(until)):
-            if one.kind is Kind.OUTBOUND and one.step.state is State.SENT and one.step.at_ms < to_ms(until):
-                count += await self._settle(one, to_ms(now))
+            settled = _is_late(one, to_ms(until)) and await self._settle(one, to_ms(now))
+            count += settled
+            if one.kind is Kind.OUTBOUND and one.at_ms >= to_ms(until - _LOOK_BACK):
+                missing += settled or one.step.reason == Reason.REPORT_MISSING
+                reported += bool(one.step.code)
+        if missing + reported:
+            self._telemetry.measured(Metric.UNKNOWN_RATE, missing / (missing + reported))
         return count
 
     async def _settle(self, one: Activity, now_ms: int) -> bool:
@@ -53,3 +69,7 @@ class MissingReports:
         await self._activity.merge(Activity.of(settled))
         await self._messages.copy_to_conversation(settled)
         return True
+
+
+def _is_late(one: Activity, until_ms: int) -> bool:
+    return one.kind is Kind.OUTBOUND and one.step.state is State.SENT and one.step.at_ms < until_ms

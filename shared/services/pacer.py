@@ -9,8 +9,19 @@ from dataclasses import dataclass
 
 from shared.ports.clock import Clock
 from shared.ports.tables import Entity, EntityChanged, EntityExists, Table
+from shared.ports.telemetry import Metric, Telemetry
 from shared.rules.ids import digest, to_ms
-from shared.rules.pacing import CAMPAIGN_AHEAD_MS, CAMPAIGN_SHARE, Pace, Rate, group_size, may_send, reserve, slow_down
+from shared.rules.pacing import (
+    CAMPAIGN_AHEAD_MS,
+    CAMPAIGN_SHARE,
+    Pace,
+    Rate,
+    group_size,
+    may_send,
+    reserve,
+    slow_down,
+    used,
+)
 from shared.services.senders import Senders
 
 _ROW = "pace"
@@ -27,10 +38,11 @@ class Room:
 class Pacer:
     """Reserves room for texts on a sender's schedule, by compare-and-swap. Senders are given by name."""
 
-    def __init__(self, table: Table, senders: Senders, clock: Clock) -> None:
+    def __init__(self, table: Table, senders: Senders, clock: Clock, telemetry: Telemetry) -> None:
         self._table = table
         self._senders = senders
         self._clock = clock
+        self._telemetry = telemetry
         # One at a time in a process: they would only make each other's writes fail, and begin again.
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         # What this process has been told by the carrier: it holds from then on, not from when it is stored.
@@ -83,21 +95,24 @@ class Pacer:
     async def _change(self, sender: str, change: Callable[[Pace], tuple[Pace, int]]) -> tuple[bool, int]:
         partition = self._partition(sender)
         async with self._turns[partition]:
-            return await self._swap(partition, change)
+            pace, changed, at_ms = await self._swap(partition, change)
+        share = used(pace, self._rate(sender), self._now_ms())
+        self._telemetry.measured(Metric.PACE_USED, share, self._senders.choose(sender).type.value)
+        return changed, at_ms
 
-    async def _swap(self, partition: str, change: Callable[[Pace], tuple[Pace, int]]) -> tuple[bool, int]:
+    async def _swap(self, partition: str, change: Callable[[Pace], tuple[Pace, int]]) -> tuple[Pace, bool, int]:
         while True:
             stored = await self._table.get(partition, _ROW)
             before = _pace(stored) if stored else Pace()
             after, at_ms = change(before)
             if after == before:
-                return False, at_ms
+                return before, False, at_ms
             entity = Entity(partition, _ROW, {"pace": after.to_json()}, stored.etag if stored else "")
             try:
                 await (self._table.replace(entity) if stored else self._table.insert(entity))
             except (EntityExists, EntityChanged):
                 continue
-            return True, at_ms
+            return after, True, at_ms
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.ports.clock import Clock
+from shared.ports.telemetry import Metric, Telemetry
 from shared.rules.ids import to_ms
 from shared.services.batches import Batches
 from shared.services.campaigns import Campaign, Campaigns, Chunk, Status
@@ -38,6 +39,7 @@ class Releases:
         senders: Senders,
         caps: DailyCaps,
         clock: Clock,
+        telemetry: Telemetry,
     ) -> None:
         self._batches = batches
         self._dispatch = dispatch
@@ -46,13 +48,28 @@ class Releases:
         self._senders = senders
         self._caps = caps
         self._clock = clock
+        self._telemetry = telemetry
 
     async def run(self) -> None:
         """Wake every batch and campaign whose time has come."""
-        async for batch in self._batches.due():
-            await self._dispatch.wake(batch)
+        await self._wake_batches()
+        await self._feed_campaigns()
+
+    async def _wake_batches(self) -> None:
+        now_ms = oldest_ms = to_ms(self._clock.now())
+        async for batch in self._batches.until_soon():
+            oldest_ms = min(oldest_ms, batch.due_ms)
+            if batch.wake_ms <= now_ms:
+                await self._dispatch.wake(batch)
+        self._telemetry.measured(Metric.OLDEST_QUEUED, (now_ms - oldest_ms) / 1000, "single")
+
+    async def _feed_campaigns(self) -> None:
+        now_ms = oldest_ms = to_ms(self._clock.now())
         async for campaign in self._campaigns.running():
+            if campaign.status is Status.RUNNING:
+                oldest_ms = min(oldest_ms, max(campaign.send_at_ms, campaign.created_ms))
             await self.feed(campaign)
+        self._telemetry.measured(Metric.OLDEST_QUEUED, (now_ms - oldest_ms) / 1000, "campaign")
 
     async def feed(self, campaign: Campaign) -> None:
         """Keep as many chunks of a campaign going as its sender's rate can use; end it when all are closed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
@@ -11,6 +12,7 @@ from uuid import uuid4
 from pydantic import TypeAdapter
 
 from shared.ports.clock import Clock
+from shared.ports.telemetry import Telemetry
 from shared.rules.choices import NO_WORDS, ChoiceWords
 from shared.rules.countries import AllowedCountries
 from shared.rules.errors import CarrierRefused, Conflict, DailyCapReached, InvalidRequest, NotFound, SmsError
@@ -19,12 +21,12 @@ from shared.rules.phone_numbers import country_of
 from shared.rules.reasons import Reason
 from shared.rules.segments import count_segments
 from shared.rules.states import State
-from shared.services.activity import Activity, ActivityLog
+from shared.services.activity import Activity
 from shared.services.batches import Batch, Batches
 from shared.services.dispatch import Dispatch
-from shared.services.ends import Ends
+from shared.services.ends import Records
 from shared.services.idempotency import Answered, Idempotency, Running
-from shared.services.messages import Message, Messages
+from shared.services.messages import Message
 from shared.services.recipient_limits import RecipientLimits
 from shared.services.recipients import Recipient
 from shared.services.senders import Sender
@@ -98,20 +100,20 @@ class Sending:
         *,
         dispatch: Dispatch,
         batches: Batches,
-        messages: Messages,
-        activity: ActivityLog,
-        ends: Ends,
+        records: Records,
         idempotency: Idempotency,
         clock: Clock,
+        telemetry: Telemetry,
         policy: SendPolicy,
     ) -> None:
         self._dispatch = dispatch
         self._batches = batches
-        self._messages = messages
-        self._activity = activity
-        self._ends = ends
+        self._messages = records.messages
+        self._activity = records.activity
+        self._ends = records.ends
         self._idempotency = idempotency
         self._clock = clock
+        self._telemetry = telemetry
         self._policy = policy
 
     async def send(self, text: Text, key: str | None = None) -> tuple[RecipientAnswer, ...]:
@@ -145,10 +147,8 @@ class Sending:
         batch = await self._batches.claim(partition, row)
         if batch is None:
             return
-        try:
+        with self._telemetry.going_on("send batch", batch.traceparent), suppress(CarrierRefused):
             await self._dispatch.run(batch)
-        except CarrierRefused:
-            return
 
     async def cancel(self, key: MessageKey) -> Message:
         """Cancel a message that is scheduled or queued; return it as it is now.
@@ -211,6 +211,7 @@ class Sending:
             words=text.words,
             due_ms=due_ms,
             not_after_ms=text.not_after_ms or due_ms + self._policy.send_within_ms,
+            traceparent=self._telemetry.traceparent(),
         )
 
 

@@ -11,11 +11,13 @@ import pytest
 from shared.composition import Ports
 from shared.connections import _identity, connect
 from shared.edges.acs import AcsCarrier
+from shared.edges.carrier_traced import TracedCarrier
 from shared.edges.queue_azure import AzureQueues
 from shared.edges.relay_none import NoRelay
 from shared.edges.relay_topic import TopicRelay
 from shared.edges.settings import Settings
 from shared.edges.tables_azure import AzureTables
+from shared.edges.telemetry import OtelTelemetry
 from shared.edges.webhook_http import HttpWebhook
 from shared.ports.clock import SystemClock
 from shared.services.work import SENDS_QUEUE
@@ -37,7 +39,8 @@ async def connected(**changes: str) -> AsyncIterator[Ports]:
     try:
         yield ports
     finally:
-        for port in (ports.tables, ports.carrier, ports.relay, *([ports.webhook] if ports.webhook else [])):
+        assert isinstance(ports.carrier, TracedCarrier)
+        for port in (ports.tables, ports.carrier.carrier, ports.relay, *([ports.webhook] if ports.webhook else [])):
             assert isinstance(port, AzureTables | AcsCarrier | NoRelay | TopicRelay | HttpWebhook)
             await port.close()
 
@@ -54,7 +57,7 @@ async def identities(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[pytest.Mo
 
 async def test_keys_are_taken_from_the_connection_strings() -> None:
     async with connected() as ports:
-        assert isinstance(ports.carrier, AcsCarrier)
+        assert isinstance(ports.telemetry, OtelTelemetry)
         assert isinstance(ports.tables, AzureTables)
         assert isinstance(ports.relay, NoRelay)
         assert isinstance(ports.clock, SystemClock)

@@ -50,7 +50,9 @@ def test_app_needs_few_packages_directly() -> None:
         "azure-eventgrid",
         "azure-functions",
         "azure-identity",
+        "azure-monitor-opentelemetry",
         "azure-storage-queue",
+        "opentelemetry-api",
         "phonenumbers",
         "pydantic",
     }

@@ -11,19 +11,22 @@ import pytest
 
 from shared.edges.events import REPORT_RECEIVED, TEXT_RECEIVED
 from shared.ports.carrier import Carrier, SendRequest, SendResult
+from shared.ports.telemetry import Metric
 from shared.rules.errors import (
     CarrierRefused,
     CarrierSilent,
     CarrierThrottled,
     CarrierUnavailable,
     RelayUnavailable,
+    SmsError,
     StorageUnavailable,
 )
 from shared.rules.ids import conversation_id
 from tests.unit.edges.calling import Caller, calling
+from tests.unit.edges.telling import Told
 from tests.unit.edges.test_events import cloud, event_grid
 from tests.unit.services.faults import Fault, FaultyTables
-from tests.unit.services.world import SHORT_CODE, World
+from tests.unit.services.world import SHORT_CODE, TOLL_FREE, World
 
 NUMBER = "+14255550177"
 TEXT = "canary in the text"
@@ -146,6 +149,22 @@ async def test_nothing_private_is_told_when_all_goes_well(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     await run(World(), monkeypatch, caplog)
+
+
+@pytest.mark.parametrize("error", [None, CarrierSilent(f"{NUMBER} {TEXT}"), CarrierRefused("No.", target="recipients")])
+async def test_nothing_private_is_in_a_span_or_a_metric(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: SmsError | None
+) -> None:
+    told = Told()
+    world = told.world()
+    if error:
+        world.carrier.fail_next(*[error] * 3)
+    await run(world, monkeypatch, caplog)
+    exported = told.everything()
+    assert "send to ACS" in exported
+    assert Metric.PACE_USED.label in exported
+    # Our own numbers are numbers too; those of a metric's points are no text.
+    assert not any(mark in exported for mark in (*MARKS, f'"{SHORT_CODE}"', TOLL_FREE))
 
 
 @pytest.mark.parametrize("at", range(0, 60, 3))

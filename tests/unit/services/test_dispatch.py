@@ -10,6 +10,7 @@ import pytest
 
 from shared.ports.carrier import SendRequest
 from shared.ports.tables import Range
+from shared.ports.telemetry import NoTelemetry
 from shared.rules.errors import CarrierSilent, CarrierThrottled, CarrierUnavailable, Conflict, NotFound, SmsError
 from shared.rules.ids import MessageKey
 from shared.rules.states import State
@@ -80,7 +81,7 @@ async def test_a_pause_that_another_worker_records_during_a_slow_look_at_the_fen
     world = World()
     times: list[float] = []
     sent_at_s(world, times)
-    other = Pacer(world.tables.table("Paces"), world.services.senders, world.clock)
+    other = Pacer(world.tables.table("Paces"), world.services.senders, world.clock, NoTelemetry())
     read, looks = Fences.read, itertools.count()
 
     async def slow(self: Fences, sender: str, recipients: Sequence[str]) -> Fence:

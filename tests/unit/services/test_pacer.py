@@ -9,6 +9,7 @@ import pytest
 from shared.edges.clock_manual import ManualClock
 from shared.edges.tables_memory import MemoryTable
 from shared.ports.tables import Entity
+from shared.ports.telemetry import NoTelemetry
 from shared.services.pacer import Pacer
 from tests.unit.services.world import ALPHANUMERIC, SHORT_CODE, TOLL_FREE, settings
 
@@ -36,7 +37,7 @@ class YieldingTable(MemoryTable):
 def pacers(count: int = 1) -> tuple[YieldingTable, ManualClock, list[Pacer]]:
     """Return the pacers of so many workers over one table."""
     table, clock = YieldingTable(), ManualClock()
-    return table, clock, [Pacer(table, settings().known_senders, clock) for _ in range(count)]
+    return table, clock, [Pacer(table, settings().known_senders, clock, NoTelemetry()) for _ in range(count)]
 
 
 def now_ms(clock: ManualClock) -> int:

@@ -19,6 +19,7 @@ from shared.ports.carrier import Carrier
 from shared.ports.queue import Queues
 from shared.ports.relay import Relay
 from shared.ports.tables import Range, Tables
+from shared.ports.telemetry import NoTelemetry, Telemetry
 from shared.ports.webhook import Webhook
 from shared.rules.choices import NO_WORDS, ChoiceWords
 from shared.rules.errors import SmsError
@@ -82,6 +83,7 @@ class World:
     on_relay: Relay | None = None
     on_queues: Queues | None = None
     webhook: Webhook | None = None
+    telemetry: Telemetry = field(default_factory=NoTelemetry)
 
     def __post_init__(self) -> None:
         self.queues = self.queues or MemoryQueues(self.clock)
@@ -92,6 +94,7 @@ class World:
             self.clock,
             self.on_queues or self.queues,
             self.webhook,
+            self.telemetry,
         )
         self.services: Services = build(self.settings, ports)
         self._numbers = 0
