@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from functools import cache
 
@@ -9,6 +10,9 @@ from shared.composition import build
 from shared.connections import connect
 from shared.edges.settings import Settings
 from shared.services.bundle import Services
+
+# As host.json has it; but what the worker exports, it does not take from there.
+logging.getLogger("azure").setLevel(logging.WARNING)
 
 SETTINGS = Settings.from_environment(os.environ)
 

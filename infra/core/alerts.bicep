@@ -1,5 +1,6 @@
 // What somebody should be told of. docs/runbook.md says of each alert what it means and what to do.
 import { addedUpHours } from 'hours.bicep'
+import { invocations } from 'invocations.bicep'
 
 param token string
 param location string
@@ -14,7 +15,7 @@ var alerts = [
     name: 'failed-sends'
     severity: 1
     window: 'PT15M'
-    query: 'AppRequests | where Name in ("send_message", "send_batch", "send_chunk") and Success == false | summarize failed = count() | where failed > 5'
+    query: '${invocations}\n| where function in ("send_message", "send_batch", "send_chunk") and failed\n| summarize calls = count() | where calls > 5'
   }
   {
     name: 'failed-work'
@@ -32,7 +33,7 @@ var alerts = [
     name: 'no-heartbeat'
     severity: 1
     window: 'PT15M'
-    query: 'AppRequests | where Name == "release_due" and Success == true | summarize runs = count() | where runs == 0'
+    query: '${invocations}\n| where function == "release_due" and outcome == "ok"\n| summarize runs = count() | where runs == 0'
   }
   {
     name: 'delivery-rate'

@@ -87,6 +87,9 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
     AzureWebJobsStorage__tableServiceUri: storage.properties.primaryEndpoints.table
     APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+    PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+    // A span for each call of storage would be most of the log; the app makes those that tell something.
+    AZURE_TRACING_ENABLED: 'false'
     AZURE_CLIENT_ID: identityClientId
     ACS_ENDPOINT: communicationEndpoint
     SMS_SIGN_IN: empty(signInClientId) ? 'off' : 'on'

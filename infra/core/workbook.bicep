@@ -1,5 +1,6 @@
 // The analytics as a workbook of Azure Monitor, for those who do not call the API.
 import { addedUpHours } from 'hours.bicep'
+import { invocations } from 'invocations.bicep'
 
 param token string
 param location string
@@ -30,7 +31,7 @@ var parts = [
   {
     title: 'Requests to the API'
     chart: 'table'
-    query: 'AppRequests | summarize requests = count(), failed = countif(Success == false), p95 = percentile(DurationMs, 95) by Name | order by requests desc'
+    query: '${invocations}\n| where trigger == "http" | summarize requests = count(), failed = countif(failed), p95 = percentile(ms, 95) by function | order by requests desc'
   }
 ]
 

@@ -22,6 +22,8 @@ from shared.edges.trace_context import context_of, trace_id_now
 from shared.rules.errors import InternalError, SmsError
 
 _LOG = logging.getLogger("sms.invocations")
+# The alerts and the workbook of infra/ find the line by its beginning.
+LINE = "An invocation ended: %s"
 # What the host does with a queue message that fails: `maxDequeueCount` in host.json.
 MOST_TRIES = 5
 
@@ -108,7 +110,7 @@ def invoked(invocation: Invocation, context: func.Context | None) -> Iterator[No
     finally:
         # Without an outcome it was cut off.
         invocation.outcome = invocation.outcome or "failed"
-        _LOG.info("An invocation ended: %s", invocation.line(round((time.monotonic() - started) * 1000)))
+        _LOG.info(LINE, invocation.line(round((time.monotonic() - started) * 1000)))
         current_context.detach(attached)
         _current.reset(token)
 

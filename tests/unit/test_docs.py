@@ -32,7 +32,7 @@ _OF_OTHERS = {
 _FOLDERS = [ROOT / name for name in ("shared", "local", "devtools", "bench", "infra", "tests", "docs")]
 _CODE = ("py", "bicep", "bicepparam", "json", "yaml", "toml", "js", "example")
 # What the host reads and the app does not.
-_OF_THE_HOST = {"FUNCTIONS_WORKER_RUNTIME"}
+_OF_THE_HOST = {"FUNCTIONS_WORKER_RUNTIME", "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY"}
 # What the example fills in for the local stack, instead of the default.
 _LOCAL = {"ACS_CONNECTION_STRING", "AzureWebJobsStorage", "SMS_DEFAULT_SENDER", "SMS_SENDERS", "SMS_EVENT_TOPIC"}
 _LOCAL |= {"SMS_RELAY_TOPIC_ENDPOINT", "SMS_RELAY_TOPIC_KEY"}

@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from devtools.paths import ROOT
 from docs import reference
 from shared.edges.api_models import SendRequest
+from shared.edges.invocations import LINE, Invocation, Trigger
 from shared.edges.settings import Settings
 from shared.rules.signatures import parse_secrets, signature_headers
 from shared.services.opt_out_lists import CSV_HEADER
@@ -34,9 +36,12 @@ LANGUAGES = {
     "ini": "settings, read by Settings here",
     "csv": "read here",
     "http": "its headers and its signature's form are held to the code here",
+    "text": "the line of an invocation, held to the code here",
+    "kusto": "what it looks for in a line, and the tables, are held to the code here",
     "python": "done here, or by tests/integration/test_docs_commands.py",
 }
 _TOOLS = {"az", "azd", "func", "curl"}
+_NO_COUNTS = {"outcome", "ms"}
 _BUILT_IN_ROLE = re.compile(r'--role "([^"]+)"')
 
 
@@ -58,6 +63,28 @@ def test_commands_are_what_a_shell_can_read(block: Block) -> None:
     text = re.sub(r"<[A-Za-z ]+>", "placeholder", block.text)
     done = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)  # noqa: S607
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def _fields(line: str) -> list[str]:
+    return re.findall(r"(\w+)=", line)
+
+
+@pytest.mark.parametrize("block", _of("text"))
+def test_the_line_of_an_invocation_is_as_it_is_logged(block: Block) -> None:
+    line = block.text.strip()
+    told = dict(part.split("=") for part in line.removeprefix(LINE % "").split(" "))
+    counts = Counter({name: int(value) for name, value in told.items() if value.isdigit() and name not in _NO_COUNTS})
+    shown = Invocation(told["function"], Trigger(told["trigger"]), outcome=told["outcome"], counts=counts)
+    shown.request_id, shown.trace_id = told["request"], told["trace"]
+    assert LINE % shown.line(int(told["ms"])) == line
+
+
+@pytest.mark.parametrize("block", _of("kusto"))
+def test_a_query_looks_for_what_is_logged(block: Block) -> None:
+    logged = _fields(Invocation("f", Trigger.HTTP, error="e", request_id="r", trace_id="t").line(1))
+    assert set(_fields(re.sub(r"let \w+ =", "", block.text))) <= set(logged)
+    assert LINE % "" in block.text
+    assert set(re.findall(r"App[A-Z]\w+", block.text)) <= {"AppTraces", "AppRequests", "AppDependencies"}
 
 
 @pytest.mark.parametrize("block", _of("ini"))
@@ -131,7 +158,7 @@ def test_values_that_azd_is_given_start_the_app() -> None:
 
 
 def test_settings_of_az_start_the_app() -> None:
-    [line] = [line for line in _azure().splitlines() if "appsettings set" in line]
+    line, _ = [line for line in _azure().splitlines() if "appsettings set" in line]
     words = shlex.split(line.replace("<host name of the resource>", "contoso.communication.azure.com"))
     values = dict(word.split("=", 1) for word in words[words.index("--settings") + 1 :])
     storage = {"AzureWebJobsStorage": reference.LEAST["AzureWebJobsStorage"]}

@@ -79,7 +79,7 @@ def test_measured_numbers_of_why_are_those_of_the_benchmarks() -> None:
 
 
 def test_runs_of_timers_are_those_of_the_function_app() -> None:
-    schedules = re.findall(r'schedule="([^"]+)"', (ROOT / "function_app.py").read_text("utf-8"))
+    schedules = re.findall(r'on\.timer\("([^"]+)"\)', (ROOT / "function_app.py").read_text("utf-8"))
     assert sum(_runs_a_day(one) for one in schedules) == cost.numbers(PAGE)["timer_runs"]
 
 

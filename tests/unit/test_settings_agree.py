@@ -9,7 +9,7 @@ from devtools.paths import ROOT
 from shared.edges.settings import Settings
 
 # Read by the Functions host and not by the app.
-OF_THE_HOST = {"FUNCTIONS_WORKER_RUNTIME"}
+OF_THE_HOST = {"FUNCTIONS_WORKER_RUNTIME", "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY"}
 NAMES = {str(field.alias) for field in Settings.model_fields.values()}
 
 

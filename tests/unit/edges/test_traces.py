@@ -200,6 +200,8 @@ assert trace._TRACER_PROVIDER is None, trace._TRACER_PROVIDER
 assert _internal._METER_PROVIDER is None, _internal._METER_PROVIDER
 function_app.services()
 assert trace._TRACER_PROVIDER is None and _internal._METER_PROVIDER is None
+import logging
+assert logging.getLogger("azure.core.pipeline").getEffectiveLevel() == logging.WARNING
 print([one for one in sys.modules if one.startswith(("opentelemetry.sdk", "azure.monitor"))])
 """
 

@@ -9,6 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from devtools.paths import ROOT
 from shared.edges import events, work_triggers
+from shared.edges.invocations import LINE, Invocation, Trigger
 from shared.edges.settings import Settings
 from tests.unit.infra.reading import Files, block, object_keys, resources
 from tests.unit.test_function_table import EVENTS, HTTP, QUEUES, TIMERS
@@ -125,6 +126,17 @@ def queries_name_what_there_is(files: Files) -> Iterator[str]:
     yield from (f"nothing reads {name} of the log" for name in sorted(logged - read))
 
 
+def invocations_are_read_as_they_are_logged(files: Files) -> Iterator[str]:
+    """What is read of an invocation's line is in it, and it is found by how it begins."""
+    told = Invocation("f", Trigger.HTTP, error="e", outcome="200", request_id="r", trace_id="t").line(1)
+    logged = set(re.findall(r"(\w+)=", told))
+    read = set(re.findall(r'extract\("(\w+)=', files["core/invocations.bicep"]))
+    yield from (f"the line of an invocation does not say {name}" for name in sorted(read - logged))
+    beginning = re.search(r'startswith "([^"]+)"', files["core/invocations.bicep"])
+    if not beginning or not LINE.startswith(beginning[1]):
+        yield "the line of an invocation does not begin so"
+
+
 def alerts_are_in_the_runbook(files: Files) -> Iterator[str]:
     """Each alert has a section in the runbook, and each section an alert."""
     named = set(re.findall(r"^    name: '([\w-]+)'", files["core/alerts.bicep"], re.MULTILINE)) | {"dead-letters"}
@@ -140,6 +152,7 @@ RULES: tuple[Rule, ...] = (
     roles_are_the_least,
     keys_are_off,
     queries_name_what_there_is,
+    invocations_are_read_as_they_are_logged,
     alerts_are_in_the_runbook,
 )
 

@@ -33,6 +33,8 @@ CHANGES = {
     "a setting that Flex refuses": ("core/app.bicep", "AZURE_CLIENT_ID:", "WEBSITE_TIME_ZONE:", "does not belong"),
     "a query of no function": ("core/alerts.bicep", '"release_due"', '"release_all"', "no function release_all"),
     "a count that is not logged": ("core/hours.bicep", "leaks=", "leak=", "the log does not say leak"),
+    "a part of a line that is not logged": ("core/invocations.bicep", "ms=", "seconds=", "does not say seconds"),
+    "a line that begins otherwise": ("core/invocations.bicep", "An invocation", "A call", "does not begin so"),
     "an alert that is not in the runbook": ("core/alerts.bicep", "'spend'", "'money'", "does not have money"),
 }
 
