@@ -90,6 +90,10 @@ class Batch:
         """Return when there is something to do: when the texts may go, or when it is too late for them."""
         return min(self.ready_ms, self.not_after_ms + 1) if self.not_after_ms else self.ready_ms
 
+    def is_to_wake(self, now_ms: int) -> bool:
+        """Tell whether its time to be looked at has come."""
+        return self.wake_ms <= now_ms
+
     @property
     def holder(self) -> Holder:
         """Return who this is to the daily caps."""
@@ -165,14 +169,8 @@ class Batches:
         """Forget a batch: every message of it has gone or ended."""
         await self._table.delete(batch.partition, batch.row)
 
-    async def due(self) -> AsyncIterator[Batch]:
-        """Yield the batches whose time to be looked at has come, the longest due first."""
-        async for batch in self.until_soon():
-            if batch.wake_ms <= to_ms(self._clock.now()):
-                yield batch
-
     async def until_soon(self) -> AsyncIterator[Batch]:
-        """Yield the batches that are due, or will be soon, by the hour in which they are, the earliest first."""
+        """Yield the batches that are due or will be soon, the longest due first."""
         now_ms = to_ms(self._clock.now())
         async for entity in scan(self._table, Range(partition_to=_hour(now_ms + _SOON_MS) + "~")):
             yield _from_entity(entity)

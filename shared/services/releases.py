@@ -59,7 +59,7 @@ class Releases:
         now_ms = oldest_ms = to_ms(self._clock.now())
         async for batch in self._batches.until_soon():
             oldest_ms = min(oldest_ms, batch.due_ms)
-            if batch.wake_ms <= now_ms:
+            if batch.is_to_wake(now_ms):
                 await self._dispatch.wake(batch)
         self._telemetry.measured(Metric.OLDEST_QUEUED, (now_ms - oldest_ms) / 1000, "single")
 

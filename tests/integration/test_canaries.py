@@ -203,7 +203,7 @@ def _logs(stack: RunningStack) -> dict[str, str]:
 
 async def _check_logs(watch: Watch) -> None:
     logs = _logs(watch.people.stack)
-    assert "send_message 202" in logs["host.log"]
+    assert "function=send_message trigger=http outcome=202" in logs["host.log"]
     assert "Kept an event" in logs["host.log"]
     found = [f"{name}: {line}" for name, text in logs.items() for line in text.splitlines() if _is_marked(line)]
     assert not found, found

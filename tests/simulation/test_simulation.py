@@ -131,7 +131,7 @@ def test_work_that_nobody_wakes_is_found(monkeypatch: pytest.MonkeyPatch) -> Non
         for batch in no_batches:
             yield batch
 
-    monkeypatch.setattr(Batches, "due", nothing)
+    monkeypatch.setattr(Batches, "until_soon", nothing)
     _expect("I7", range(1, 20))
 
 

@@ -39,13 +39,14 @@ def store() -> tuple[Batches, ManualClock]:
 
 async def due(batches: Batches) -> list[int]:
     """Return the numbers of the batches that are to be looked at."""
-    return [one.send.id.int async for one in batches.due()]
+    return [one.send.id.int async for one in batches.until_soon() if one.is_to_wake(to_ms(batches._clock.now()))]
 
 
 async def test_a_batch_is_read_back_as_it_was_written() -> None:
     batches, clock = store()
     now_ms = to_ms(clock.now())
     whole = batch(clock, not_after_ms=now_ms + 5, not_before_ms=now_ms + 2, go_ms=now_ms + 3, round=4)
+    whole = replace(whole, traceparent="of a request")
     opened = await batches.open(whole)
     assert opened
     kept = await batches.keep(replace(opened, lease_ms=0))
