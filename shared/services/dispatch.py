@@ -23,7 +23,7 @@ from shared.rules.holds import Hold
 from shared.rules.ids import to_ms
 from shared.rules.pacing import LATENESS_MS
 from shared.rules.reasons import Reason
-from shared.rules.states import WAITING, State, Step
+from shared.rules.states import ENDS, WAITING, State, Step
 from shared.services.activity import Activity
 from shared.services.allowance import Allowance
 from shared.services.batches import Batch, Batches
@@ -38,6 +38,7 @@ _AHEAD_MS = 2_000
 _OVERDUE_MS = 60_000
 # What is due later than this waits for the timer, not in the queue.
 _SOON_MS = 15 * 60_000
+_KNOWN = {State.SENT, *ENDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class Dispatch:
         drafts = [batch.draft(recipient, expired) for recipient in batch.recipients]
         messages = tuple(await asyncio.gather(*(self._expire_one(draft) for draft in drafts)))
         await self._ends.tell(messages)
-        await self._activity.record([Activity.of(message) for message in messages])
+        messages = await self._agreed(messages)
         # What a worker that died had asked of the daily cap is found by asking for nothing.
         batch = replace(batch, hold=await self._caps.take(batch.holder, await self._settled(batch), 0, 0))
         await self._close(batch, messages)
@@ -210,7 +211,10 @@ class Dispatch:
         stored_now = [Activity.of(message) for message, _ in stored]
         ahead = [one for one in stored_now if one.row not in traced or traced[one.row].step.order < one.step.order]
         traced |= {trace.row: trace for trace in await self._activity.record(ahead)}
-        return _Claimed(batch, fence, [Claim(message, retaken) for message, retaken in stored], traced)
+        claims = [
+            Claim(await self._caught_up(message, traced.get(message.key.row)), again) for message, again in stored
+        ]
+        return _Claimed(batch, fence, claims, traced)
 
     async def _depart(self, claimed: _Claimed) -> tuple[Message, ...]:
         batch = claimed.batch
@@ -296,8 +300,22 @@ class Dispatch:
         )
         settled = await asyncio.gather(*writes)
         await self._ends.tell(settled)
-        await self._activity.record([Activity.of(message) for message in settled])
-        return {message.key.row: message for message in settled}
+        return {message.key.row: message for message in await self._agreed(settled)}
+
+    async def _agreed(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+        """Write the activity of messages, and into these what it knows more; return them."""
+        written = {one.row: one for one in await self._activity.record([Activity.of(message) for message in messages])}
+        agreed = [await self._caught_up(message, written.get(message.key.row)) for message in messages]
+        await self._ends.tell(
+            [now for before, now in zip(messages, agreed, strict=True) if now.state is not before.state]
+        )
+        return tuple(agreed)
+
+    async def _caught_up(self, message: Message, trace: Activity | None) -> Message:
+        # Both are written at once: a worker may have died when only the activity was.
+        if trace is None or trace.step.state not in _KNOWN or trace.step.order <= message.history.current.order:
+            return message
+        return await self._messages.settle(message, trace.step)
 
     def _now_ms(self) -> int:
         return to_ms(self._clock.now())

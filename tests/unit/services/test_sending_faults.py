@@ -17,6 +17,7 @@ from shared.edges.clock_manual import ManualClock
 from shared.edges.queue_memory import MemoryQueues
 from shared.edges.tables_memory import MemoryTables
 from shared.ports.carrier import SendRequest, SendResult
+from shared.ports.tables import Range
 from shared.rules.errors import (
     CarrierSilent,
     CarrierThrottled,
@@ -224,6 +225,28 @@ async def test_a_worker_killed_at_any_call_and_found_late_never_doubles_a_text(w
         for person, got in zip(PEOPLE, copies(world), strict=True):
             assert got == 1 or found[person] is State.UNKNOWN, fault
         check_ends(world, answers)
+
+
+@pytest.mark.parametrize("status", [400, 503])
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("kills", [False, True])
+async def test_the_activity_says_what_the_messages_say_though_a_worker_wrote_one_of_them_alone(
+    when: When, kills: bool, status: int
+) -> None:
+    calls = await call_count()
+    error = asyncio.CancelledError() if kills else StorageUnavailable("down")
+    for fault in faults(when, error, calls, kills=kills):
+        dead = faulty(fault, carrier=False)
+        dead.carrier.reject_next(ANN, status)
+        with contextlib.suppress(SmsError, asyncio.CancelledError):
+            await dead.send(*PEOPLE, key="key")
+        world = await after(dead)
+        # Past the repeat window: what became of it is not asked for again.
+        world.clock.advance(minutes=10)
+        await finish(world)
+        rows = world.tables.table("Activity")._from(None, Range())
+        traced = {one.row: (one.values["state"], one.values["reason"]) for one in rows}
+        assert traced == {one.key.row: (one.state, one.reason) for one in world.messages()}, fault
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
