@@ -37,8 +37,8 @@ class Batch:
     `lease_ms`: until when a worker is at it; `round`: how often the carrier took nothing. `caller`: who asked for
     it; `words`: by which the text can be answered; `hold`: what it has of the daily cap; `used`: segments of its
     texts that have gone, or may have; `left`: of those that wait, None before the first was tried. `interrupted`,
-    which is not stored: the worker before this one did not give it back. `traceparent`: the trace in which it was
-    accepted.
+    which is not stored: the worker before this one did not give it back; nor `is_new`: this worker has stored it.
+    `traceparent`: the trace in which it was accepted.
     """
 
     send: Send
@@ -62,6 +62,7 @@ class Batch:
     left: int | None = None
     traceparent: str = ""
     interrupted: bool = False
+    is_new: bool = False
     etag: str = ""
 
     @property
@@ -96,8 +97,8 @@ class Batch:
 
     @property
     def holder(self) -> Holder:
-        """Return who this is to the daily caps."""
-        return Holder(self.row, self.caller)
+        """Return who this is to the daily caps: a request whose first try was refused is accepted anew."""
+        return Holder(f"{self.row}.{self.send.accepted_ms}", self.caller)
 
     @property
     def needed(self) -> int:
@@ -144,7 +145,7 @@ class Batches:
         """Store a batch and lease it to this worker; None if another worker is at it."""
         leased = self._leased(batch)
         try:
-            return replace(leased, etag=await self._table.insert(_to_entity(leased)))
+            return replace(leased, is_new=True, etag=await self._table.insert(_to_entity(leased)))
         except EntityExists:
             return await self.claim(batch.partition, batch.row)
 

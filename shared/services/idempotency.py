@@ -23,10 +23,14 @@ _POLLS_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.5, 2.0, 3.0)
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A request that this caller is to do; hand it back to `finish`, `release` or `interrupt`."""
+    """A request that this caller is to do; hand it back to `finish`, `release` or `interrupt`.
+
+    `is_repeat`: an earlier caller may have done some of it, or all.
+    """
 
     entity: Entity
     accepted_ms: int
+    is_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ class Idempotency:
         if int(stored.values["leaseMs"]) > now:
             return None
         taken = replace(stored, values={**stored.values, "leaseMs": self._lease_end()})
-        return _running(taken, await self._table.replace(taken))
+        return replace(_running(taken, await self._table.replace(taken)), is_repeat=True)
 
     async def finish(self, running: Running, answer: str) -> None:
         """Keep the answer for repeats."""

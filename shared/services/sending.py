@@ -20,7 +20,7 @@ from shared.rules.ids import MessageKey, Send, send_id, to_ms
 from shared.rules.phone_numbers import country_of
 from shared.rules.reasons import Reason
 from shared.rules.segments import count_segments
-from shared.rules.states import State
+from shared.rules.states import WAITING, State
 from shared.services.activity import Activity
 from shared.services.batches import Batch, Batches
 from shared.services.dispatch import Dispatch
@@ -32,6 +32,8 @@ from shared.services.recipients import Recipient
 from shared.services.senders import Sender
 
 REJECTED = "rejected"
+# Well below the lease of a request: after it, a repeat may have been faster.
+_SLOW_MS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,12 @@ class Sending:
             if not _numbers(text):
                 return text, ()
             batch = await self._batches.open(self._batch(text, send))
-            return text, await (self._dispatch.run(batch, asked=True) if batch else self._as_they_are(text, send))
+            if batch is None:
+                return text, await self._as_they_are(text, send)
+            if batch.is_new and self._may_be_done(running) and (done := await self._done_before(text, send)):
+                await self._batches.close(batch)
+                return text, done
+            return text, await self._dispatch.run(batch, asked=True)
         except (CarrierRefused, DailyCapReached, InvalidRequest):
             await self._policy.limits.forget(send, _numbers(text))
             await self._idempotency.release(running)
@@ -191,6 +198,19 @@ class Sending:
         over = await self._policy.limits.over(send, [one for one in _numbers(text) if one not in abroad])
         refused = dict.fromkeys(over, Reason.RECIPIENT_LIMIT) | dict.fromkeys(abroad, Reason.COUNTRY_NOT_ALLOWED)
         return replace(text, recipients=tuple(replace(one, refused=refused.get(one.number)) for one in text.recipients))
+
+    def _may_be_done(self, running: Running) -> bool:
+        is_slow = to_ms(self._clock.now()) - running.accepted_ms > _SLOW_MS
+        return running.is_repeat or is_slow
+
+    async def _done_before(self, text: Text, send: Send) -> Sequence[Message]:
+        """Return the messages if an earlier caller has done all of them, and forgotten the batch; else none.
+
+        Done again, they would be counted again, or given back again.
+        """
+        messages = await self._as_they_are(text, send)
+        is_done = all(one.state not in WAITING and one.state is not State.SENDING for one in messages)
+        return messages if is_done and len(messages) == len(_numbers(text)) else ()
 
     async def _as_they_are(self, text: Text, send: Send) -> Sequence[Message]:
         keys = [MessageKey.outbound(send, text.sender.name, number) for number in _numbers(text)]

@@ -11,10 +11,17 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.ports.carrier import SendRequest
-from shared.rules.errors import CarrierRefused, CarrierThrottled, DailyCapReached
+from shared.rules.errors import (
+    CarrierRefused,
+    CarrierThrottled,
+    CarrierUnavailable,
+    DailyCapReached,
+    StorageUnavailable,
+)
 from shared.rules.reasons import Reason
 from shared.rules.states import State
 from shared.services.campaigns import Status
+from shared.services.idempotency import Idempotency, Running
 from tests.unit.services.campaigning import counts, people, request, start
 from tests.unit.services.capping import capped, counted, gone
 from tests.unit.services.world import ANN, BOB, CAT, SHORT_CODE, World
@@ -283,3 +290,40 @@ async def test_what_went_of_a_group_is_not_sent_again_when_the_cap_cuts_the_grou
     await world.pass_time(hours=25)
     assert Counter(one.to for sent in requests[1:] for one in sent.addressees) == dict.fromkeys(people(6), 1)
     assert (await world.services.campaigns.get(campaign.id)).status is Status.DONE
+
+
+async def test_a_refused_text_that_is_sent_with_the_same_key_later_is_counted() -> None:
+    world = capped(5)
+    world.carrier.fail_next(CarrierRefused("no"))
+    with pytest.raises(CarrierRefused):
+        await world.send(ANN, BOB, key="key")
+    assert counted(world) == 0
+    world.clock.advance(seconds=8)
+    await world.send(ANN, BOB, key="key")
+    assert (len(world.carrier.sent), counted(world)) == (2, 2)
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+async def test_a_repeat_of_a_request_that_was_done_without_its_caller_counts_nothing(
+    monkeypatch: pytest.MonkeyPatch, is_taken: bool
+) -> None:
+    world = capped(5)
+    if not is_taken:
+        world.carrier.fail_next(*[CarrierUnavailable("down")] * 50)
+    wanted = replace(world.text(ANN), not_after_ms=world.now_ms + 120_000)
+    finish, failures = Idempotency.finish, [StorageUnavailable("down")]
+
+    async def fail_once(self: Idempotency, running: Running, answer: str) -> None:
+        if failures:
+            raise failures.pop()
+        await finish(self, running, answer)
+
+    monkeypatch.setattr(Idempotency, "finish", fail_once)
+    with pytest.raises(StorageUnavailable):
+        await world.services.sending.send(wanted, "key")
+    await world.pass_time(minutes=10)
+    before = counted(world)
+    (answer,) = await world.services.sending.send(wanted, "key")
+    await world.pass_time(minutes=10)
+    assert answer.state == ("sent" if is_taken else "expired")
+    assert (before, counted(world), world.row_count("Batches")) == (int(is_taken), int(is_taken), 0)
