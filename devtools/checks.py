@@ -23,11 +23,13 @@ _WHOLE_SUITE = (
 def test(arguments: Sequence[str], stop: StopRequest) -> int:
     """Run pytest and give its exit code: the whole suite with coverage, or what the arguments say.
 
-    A word that is a folder of tests/ stands for that folder; everything else is passed on as it is.
+    A word that is a folder of tests/ stands for that folder; everything else is passed on as it is. Options alone are
+    for the whole suite.
     """
     install(Packages.DEVELOPMENT, stop, with_azurite=True)
     chosen = [f"tests/{word}" if (ROOT / "tests" / word).is_dir() else word for word in arguments]
-    return _call(["python", "-m", "pytest", *(chosen or _WHOLE_SUITE)])
+    is_whole = all(word.startswith("-") for word in arguments)
+    return _call(["python", "-m", "pytest", *(_WHOLE_SUITE if is_whole else ()), *chosen])
 
 
 def check(stop: StopRequest) -> int:
