@@ -28,7 +28,7 @@ _SETTINGS = {
     "SMS_DEFAULT_SENDER": _SENDER,
 }
 _SIZES = (1_000, 10_000, 100_000)
-# Enough for a steady figure; all 10,000 of the comparison would take 17 minutes.
+# Enough for a steady figure: 10,000 would take 17 minutes.
 _QUICKSTART_COUNT = 300
 _LOOP_COUNT = 10_000
 _SHARED = "The library closes at six today."

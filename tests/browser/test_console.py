@@ -205,6 +205,7 @@ async def test_quick_replies_that_somebody_else_has_changed_are_not_overwritten(
     await expect(console.get_by_role("alert")).to_contain_text("Somebody else")
     assert (await people.ask("GET", "quick-replies")).body == theirs
     await console.get_by_role("button", name="Load anew").click()
+    await expect(console.get_by_label("Name")).to_have_count(1)
     await expect(console.get_by_label("Name")).to_have_value("Theirs")
 
 
