@@ -16,7 +16,8 @@ from tests.faults.books import Books, books_of, everybody_has_ended, everybody_h
 from tests.support.waiting import eventually
 from tests.support.workers import SENDER, Api, CarrierControl, Stage, api_of, carrier_control, stage
 
-pytestmark = pytest.mark.timeout(1500)
+# A kill of the worker that has all the chunks holds all up for a lease: how often that is, is chance.
+pytestmark = pytest.mark.timeout(2700)
 
 _RUNS = 2
 _RECIPIENTS = 5_000
