@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.azurite import Azurite, start_azurite
-from tests.support.stack import RunningStack, start_stack
+from tests.support.stack import RunningStack, running_stack
 
 
 @pytest.fixture(scope="session")
@@ -23,11 +23,8 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """Give the whole running stack, shared by the tests of this process: use phone numbers of your own."""
-    running = start_stack(tmp_path_factory.mktemp("stack"))
-    try:
+    with running_stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
-    finally:
-        running.stop()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

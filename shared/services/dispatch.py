@@ -165,7 +165,7 @@ class Dispatch:
         messages = await asyncio.gather(*(self._hold_up_one(draft) for draft in first))
         await self._ends.tell(_untold(batch, messages))
         await self._activity.record([Activity.of(message) for message in messages])
-        if any(one.state in WAITING or one.state is State.SENDING for one in messages):
+        if any(one.is_open for one in messages):
             until_ms = self._now_ms() + (error.retry_after_s or 0) * 1000
             again = replace(batch, round=batch.round + 1, go_ms=0, not_before_ms=until_ms)
             await self._put_back(again, again.next_ms)
@@ -257,7 +257,7 @@ class Dispatch:
 
     async def _close_or_leave(self, batch: Batch, messages: Sequence[Message]) -> None:
         # Another worker may be at some of them; then the timer comes back to see.
-        if all(one.state not in WAITING and one.state is not State.SENDING for one in messages):
+        if not any(one.is_open for one in messages):
             await self._close(batch, messages)
 
     async def _close(self, batch: Batch, messages: Sequence[Message]) -> None:

@@ -82,6 +82,11 @@ class Message:
         return conversation_id(self.sender, self.recipient)
 
     @property
+    def is_open(self) -> bool:
+        """Tell whether there is still something to do for it: it waits, or a worker is at it or has died over it."""
+        return self.state in WAITING or self.state is State.SENDING
+
+    @property
     def may_have_gone(self) -> bool:
         """Tell whether the carrier took the message, or may have: then it counts for the daily cap."""
         return self.state is State.SENDING or any(
@@ -224,12 +229,14 @@ class Messages:
         `message` may be the copy in a conversation: the choice is noted on both.
         """
         key = MessageKey(message.home or message.key.partition, message.key.row)
-        current = await self.get(key) or message
-        while (later := _later(current.chosen, chosen)) != current.chosen:
+        current = await self.get(key)
+        while current is not None and (later := _later(current.chosen, chosen)) != current.chosen:
             try:
                 current = await self.save(replace(current, chosen=later))
             except EntityChanged:
-                current = await self.get(key) or message
+                current = await self.get(key)
+        if current is None:
+            return replace(message, chosen=chosen)
         await self.copy_to_conversation(current)
         return current
 

@@ -20,7 +20,7 @@ from shared.rules.ids import MessageKey, Send, send_id, to_ms
 from shared.rules.phone_numbers import country_of
 from shared.rules.reasons import Reason
 from shared.rules.segments import count_segments
-from shared.rules.states import WAITING, State
+from shared.rules.states import State
 from shared.services.activity import Activity
 from shared.services.batches import Batch, Batches
 from shared.services.dispatch import Dispatch
@@ -209,8 +209,8 @@ class Sending:
         Done again, they would be counted again, or given back again.
         """
         messages = await self._as_they_are(text, send)
-        is_done = all(one.state not in WAITING and one.state is not State.SENDING for one in messages)
-        return messages if is_done and len(messages) == len(_numbers(text)) else ()
+        is_done = len(messages) == len(_numbers(text)) and not any(one.is_open for one in messages)
+        return messages if is_done else ()
 
     async def _as_they_are(self, text: Text, send: Send) -> Sequence[Message]:
         keys = [MessageKey.outbound(send, text.sender.name, number) for number in _numbers(text)]

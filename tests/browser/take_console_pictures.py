@@ -14,7 +14,7 @@ from playwright.async_api import Page, async_playwright, expect
 
 from tests.browser.conftest import BROWSER_ARGUMENTS, NO_BROWSER, executable
 from tests.support.people import People, people_of
-from tests.support.stack import start_stack
+from tests.support.stack import running_stack
 from tests.support.waiting import eventually
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
@@ -66,20 +66,16 @@ async def take(page: Page, console: str, conversation: str) -> None:
 
 async def main() -> None:
     """Start what is needed, take the pictures, stop all of it."""
-    with tempfile.TemporaryDirectory() as folder:
-        stack = start_stack(Path(folder))
-        try:
-            async with people_of(stack) as people, async_playwright() as playwright:
-                path = executable(playwright)
-                if path is None:
-                    raise SystemExit(NO_BROWSER)
-                conversation = await happen(people)
-                browser = await playwright.chromium.launch(executable_path=path, args=BROWSER_ARGUMENTS)
-                page = await browser.new_page(viewport=_SIZE, device_scale_factor=1.5, locale="en-US")  # type: ignore[arg-type]  # a plain dict does
-                await take(page, f"{stack.api}/console", conversation)
-                await browser.close()
-        finally:
-            stack.stop()
+    with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder)) as stack:
+        async with people_of(stack) as people, async_playwright() as playwright:
+            path = executable(playwright)
+            if path is None:
+                raise SystemExit(NO_BROWSER)
+            conversation = await happen(people)
+            browser = await playwright.chromium.launch(executable_path=path, args=BROWSER_ARGUMENTS)
+            page = await browser.new_page(viewport=_SIZE, device_scale_factor=1.5, locale="en-US")  # type: ignore[arg-type]  # a plain dict does
+            await take(page, f"{stack.api}/console", conversation)
+            await browser.close()
 
 
 if __name__ == "__main__":

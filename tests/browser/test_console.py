@@ -16,7 +16,7 @@ from playwright.async_api import BrowserContext, Page, expect
 from shared.rules.segments import GSM_7_BASIC, GSM_7_EXTENSION, count_segments
 from tests.browser.phones import SMALL
 from tests.support.people import People, people_of
-from tests.support.stack import RunningStack, start_stack
+from tests.support.stack import RunningStack, running_stack
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -31,11 +31,8 @@ TEXTS = st.text(st.one_of(st.sampled_from(GSM_7_BASIC + GSM_7_EXTENSION), st.sam
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """Give a stack of these tests' own: on the shared one an answer came too late at times, nobody knows why yet."""
-    running = start_stack(tmp_path_factory.mktemp("stack"))
-    try:
+    with running_stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
-    finally:
-        running.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

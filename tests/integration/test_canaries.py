@@ -19,7 +19,7 @@ from devtools.paths import LOGS
 from local.carrier.events import TOPIC
 from shared.edges.queue_azure import API_VERSION, open_queues
 from tests.support.people import Answer, Json, People, people_of
-from tests.support.stack import RunningStack, start_stack
+from tests.support.stack import RunningStack, running_stack
 from tests.support.waiting import eventually
 
 NUMBER = "+14255557391"
@@ -59,11 +59,8 @@ class Watch:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """Give a stack of its own: what is left in the failures would be in the way of other tests."""
-    running = start_stack(tmp_path_factory.mktemp("stack"))
-    try:
+    with running_stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
-    finally:
-        running.stop()
 
 
 @pytest_asyncio.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from devtools.paths import LOGS
 from tests.support.people import people_of
-from tests.support.stack import RunningStack, start_stack
+from tests.support.stack import RunningStack, running_stack
 from tests.support.waiting import eventually
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -20,11 +20,8 @@ LINE = re.compile(rf"An invocation ended: function=(\w+) trigger=(\w+) outcome=(
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """Give a stack of its own, with a log of its own."""
-    running = start_stack(tmp_path_factory.mktemp("stack"))
-    try:
+    with running_stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
-    finally:
-        running.stop()
 
 
 async def test_the_log_leads_from_the_request_to_the_report_by_one_trace_id(stack: RunningStack) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,3 +81,13 @@ def start_stack(folder: Path) -> RunningStack:
         processes.stop([dev], _STOP_SECONDS)
         raise
     return stack
+
+
+@contextmanager
+def running_stack(folder: Path) -> Iterator[RunningStack]:
+    """Run a stack with its log in this folder, and stop it in the end."""
+    stack = start_stack(folder)
+    try:
+        yield stack
+    finally:
+        stack.stop()
