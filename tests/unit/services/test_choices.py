@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 
 from shared.rules.auto_replies import AutoReplies, AutoReplyRule
-from shared.rules.choices import Choice, ChoiceWords
+from shared.rules.choices import Choice, ChoiceWords, Chosen
 from shared.rules.errors import StorageUnavailable
 from shared.services.analytics import Interval
 from shared.services.inbound import TextReceived
+from shared.services.messages import Messages
 from tests.unit.services.campaigning import request, start
-from tests.unit.services.faults import Fault, FaultyTables, When
+from tests.unit.services.faults import Fault, When
 from tests.unit.services.world import ANN, BOB, SHORT_CODE, TOLL_FREE, World
 
 WORDS = ChoiceWords.of(["C", "YES", "1"], ["X", "NO", "2"])
@@ -181,14 +182,14 @@ async def receive(world: World, received: TextReceived) -> None:
 async def test_a_fault_at_any_call_neither_loses_nor_doubles_a_choice(when: When, kills: bool) -> None:
     whole, fault = World(), Fault(NEVER, when, StorageUnavailable("never"))
     await ask(whole)
-    await receive(behind(whole, fault), whole.received("NO"))
+    await receive(whole.behind(fault), whole.received("NO"))
     assert fault.calls > 5
     for at in range(fault.calls):
         world = World()
         asked = await ask(world)
         received = world.received("NO")
         error: BaseException = asyncio.CancelledError() if kills else StorageUnavailable("down")
-        await receive(behind(world, Fault(at, when, error, kills)), received)
+        await receive(world.behind(Fault(at, when, error, kills)), received)
         world.clock.advance(minutes=1)
         for _ in range(2):
             await world.services.inbound.receive(received)
@@ -197,25 +198,22 @@ async def test_a_fault_at_any_call_neither_loses_nor_doubles_a_choice(when: When
         assert told(world) == ["cancel"], at
 
 
-def behind(world: World, fault: Fault) -> World:
-    """Return a worker over that world whose storage fails."""
-    return World(
-        settings=world.settings,
-        tables=world.tables,
-        carrier=world.carrier,
-        clock=world.clock,
-        queues=world.queues,
-        relay=world.relay,
-        on_tables=FaultyTables(world.tables, fault),
-    )
-
-
 async def test_a_text_that_asks_nothing_costs_nothing_more() -> None:
     sizes = []
     for words in (ChoiceWords(), WORDS):
         world = World()
         await ask(world, words=words)
         fault = Fault(NEVER, "before", StorageUnavailable("never"))
-        await receive(behind(world, fault), world.received("Hello"))
+        await receive(world.behind(fault), world.received("Hello"))
         sizes.append(fault.calls)
     assert sizes[0] == sizes[1]
+
+
+async def test_a_choice_on_a_message_that_is_deleted_meanwhile_is_told_and_written_nowhere() -> None:
+    world = World()
+    asked = await world.message(await ask(world))
+    await world.tables.table("Messages").delete(asked.key.partition, asked.key.row)
+    chosen = Chosen(Choice.CONFIRM, world.now_ms)
+    told_of = await Messages(world.tables.table("Messages")).choose(asked, chosen)
+    assert told_of.chosen == chosen
+    assert world.messages() == []

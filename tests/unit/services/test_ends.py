@@ -28,7 +28,7 @@ from shared.services.outbox import NOTICES_QUEUE
 from shared.services.sending import Text
 from shared.services.work import SENDS_QUEUE
 from tests.unit.services.campaigning import people, request, start
-from tests.unit.services.faults import Fault, FaultyQueues, FaultyTables, When
+from tests.unit.services.faults import Fault, When
 from tests.unit.services.world import ANN, BOB, CAT, SHORT_CODE, TOLL_FREE, World
 
 NEVER = 10**9
@@ -120,7 +120,7 @@ async def test_a_missing_report_is_noted_in_the_end_whatever_dies(when: When) ->
         world.clock.advance(hours=26)
         fault = Fault(at, when, asyncio.CancelledError(), kills=True)
         with contextlib.suppress(asyncio.CancelledError):
-            await behind(world, fault).services.missing_reports.settle()
+            await world.behind(fault).services.missing_reports.settle()
         await world.services.missing_reports.settle()
         assert set(settled(world)) == {(ANN, "unknown", "reportMissing")}, fault
         [activity], _ = await world.services.conversations._activity.page(10, None)
@@ -154,7 +154,7 @@ async def test_a_change_whose_worker_died_is_told_when_the_caller_repeats_it() -
         world = World()
         fault = Fault(at, "after", asyncio.CancelledError(), kills=True)
         with contextlib.suppress(asyncio.CancelledError):
-            await behind(world, fault).services.opt_out_lists.add(TOLL_FREE, [ANN])
+            await world.behind(fault).services.opt_out_lists.add(TOLL_FREE, [ANN])
         await world.services.opt_out_lists.add(TOLL_FREE, [ANN])
         assert set(changes(world)) == {(ANN, "optedOut", "api")}, fault
         assert len({one.id for one in world.relay.notices}) == 1
@@ -195,21 +195,6 @@ async def test_a_topic_that_is_down_does_not_hold_up_texts_and_is_told_later() -
     assert settled(world) == []
     await world.pass_time(minutes=2)
     assert settled(world) == [(ANN, "suppressed", "optedOut")]
-
-
-def behind(world: World, fault: Fault) -> World:
-    """Return a worker over that world whose storage stands behind the fault."""
-    return World(
-        settings=world.settings,
-        tables=world.tables,
-        carrier=world.carrier,
-        relay=world.relay,
-        clock=world.clock,
-        queues=world.queues,
-        on_tables=FaultyTables(world.tables, fault),
-        on_queues=FaultyQueues(world.queues, fault),
-        webhook=world.webhook,
-    )
 
 
 @dataclass
@@ -295,7 +280,7 @@ async def test_each_end_is_told_after_a_fault_at_any_call_and_the_webhook_gets_i
         await LIVES[life].begin(world)
         fault = Fault(at, when, asyncio.CancelledError() if kills else StorageUnavailable("down"), kills=kills)
         with contextlib.suppress(asyncio.CancelledError, SmsError):
-            await LIVES[life].work(behind(world, fault))
+            await LIVES[life].work(world.behind(fault))
         await asyncio.sleep(0)
         await world.pass_time(minutes=3)
         await LIVES[life].repeat(world)

@@ -32,6 +32,7 @@ from shared.services.outbox import NOTICES_QUEUE
 from shared.services.recipients import recipients_of
 from shared.services.sending import RecipientAnswer, Text
 from shared.services.work import CAMPAIGNS_QUEUE, SENDS_QUEUE
+from tests.unit.services.faults import Fault, FaultyQueues, FaultyTables
 
 TOLL_FREE = "+18005550100"
 SHORT_CODE = "12345"
@@ -98,6 +99,20 @@ class World:
         )
         self.services: Services = build(self.settings, ports)
         self._numbers = 0
+
+    def behind(self, fault: Fault) -> World:
+        """Return a worker over this world whose storage, tables and queues, stands behind the fault."""
+        return World(
+            settings=self.settings,
+            tables=self.tables,
+            carrier=self.carrier,
+            relay=self.relay,
+            clock=self.clock,
+            queues=self.queues,
+            on_tables=FaultyTables(self.tables, fault),
+            on_queues=FaultyQueues(self.queues, fault),
+            webhook=self.webhook,
+        )
 
     @property
     def now_ms(self) -> int:
