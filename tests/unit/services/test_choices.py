@@ -10,9 +10,10 @@ import pytest
 from shared.rules.auto_replies import AutoReplies, AutoReplyRule
 from shared.rules.choices import Choice, ChoiceWords, Chosen
 from shared.rules.errors import StorageUnavailable
+from shared.rules.states import State, Step
 from shared.services.analytics import Interval
 from shared.services.inbound import TextReceived
-from shared.services.messages import Messages
+from shared.services.messages import Message, Messages
 from tests.unit.services.campaigning import request, start
 from tests.unit.services.faults import Fault, When
 from tests.unit.services.world import ANN, BOB, SHORT_CODE, TOLL_FREE, World
@@ -133,12 +134,18 @@ async def test_a_choice_is_for_the_sender_that_asked_and_for_texts_of_the_last_d
 
 async def test_a_text_that_came_before_the_message_had_gone_does_not_answer_it() -> None:
     world = World()
-    asked = await ask(world)
-    sent_ms = (await world.message(asked)).first_sent_ms
-    await world.services.inbound.receive(replace(world.received("YES"), received_ms=sent_ms - 1))
-    assert await choice_on(world, asked) is None
-    await world.services.inbound.receive(replace(world.received("YES"), received_ms=sent_ms))
-    assert await choice_on(world, asked) is Choice.CONFIRM
+    accepted_ms = world.now_ms
+    later = replace(world.text(ANN, words=WORDS), send_at_ms=accepted_ms + 600_000)
+    (answer,) = await world.services.sending.send(later)
+    await world.pass_time(minutes=12)
+    asked = await world.message(answer.id)
+    assert asked.state is State.SENT
+    # Event Grid brings it late.
+    early = replace(world.received("YES"), received_ms=asked.first_sent_ms - 1)
+    await world.services.inbound.receive(early)
+    assert await choice_on(world, asked.id) is None
+    await world.services.inbound.receive(replace(world.received("YES"), received_ms=asked.first_sent_ms))
+    assert await choice_on(world, asked.id) is Choice.CONFIRM
 
 
 @pytest.mark.parametrize("delivery_report", [False, True])
@@ -150,14 +157,32 @@ async def test_a_text_of_a_campaign_can_be_answered_before_its_report(delivery_r
     if is_reported:
         await world.services.delivery_reports.receive(world.report(ANN))
     await world.receive("1", ANN)
+    assert [one.chosen and one.chosen.choice for one in copies_of(world)] == [Choice.CONFIRM]
     await world.services.delivery_reports.receive(world.report(ANN))
     recipients, _ = await world.services.campaign_progress.recipients(campaign.id, None, 10, None)
     assert [(one.to, one.state, one.choice) for one in recipients] == [(ANN, "delivered", "confirm"), (BOB, "sent", "")]
-    copies = [one for one in world.messages() if one.recipient == ANN and one.home]
-    assert [(one.chosen and one.chosen.choice, one.state.value) for one in copies] == [(Choice.CONFIRM, "delivered")]
+    assert [one.chosen and one.chosen.choice for one in copies_of(world)] == [Choice.CONFIRM]
+    assert [one.state.value for one in copies_of(world)] == ["delivered"]
     assert await counted(world) == (1, 0)
     [notice] = [one for one in world.relay.notices if one.type == "Sms.ChoiceReceived"]
     assert (notice.data["id"], notice.data["campaignId"]) == (recipients[0].id, campaign.id)
+
+
+def copies_of(world: World) -> list[Message]:
+    """Return what is in the conversations of a campaign's text to one person."""
+    return [one for one in world.messages() if one.recipient == ANN and one.home]
+
+
+async def test_a_report_that_was_read_before_the_choice_does_not_take_it_from_the_conversation() -> None:
+    world = World()
+    await start(world, request(world, [ANN], words=WORDS))
+    await world.pass_time(minutes=1)
+    messages = Messages(world.tables.table("Messages"))
+    [before] = [one for one in world.messages() if not one.home]
+    await world.receive("1", ANN)
+    await messages.copy_to_conversation(before.with_step(Step(State.DELIVERED, world.now_ms)))
+    [copy] = copies_of(world)
+    assert (copy.state, copy.chosen and copy.chosen.choice) == (State.DELIVERED, Choice.CONFIRM)
 
 
 async def test_a_rule_for_the_word_thanks_for_the_choice() -> None:

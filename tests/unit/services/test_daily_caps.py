@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.ports.carrier import SendRequest
+from shared.ports.tables import Range
 from shared.rules.errors import (
     CarrierRefused,
     CarrierThrottled,
@@ -20,6 +21,7 @@ from shared.rules.errors import (
 )
 from shared.rules.reasons import Reason
 from shared.rules.states import State
+from shared.services.batches import Batch, Batches
 from shared.services.campaigns import Status
 from shared.services.idempotency import Idempotency, Running
 from tests.unit.services.campaigning import counts, people, request, start
@@ -303,14 +305,22 @@ async def test_a_refused_text_that_is_sent_with_the_same_key_later_is_counted() 
     assert (len(world.carrier.sent), counted(world)) == (2, 2)
 
 
+async def interrupted(world: World) -> None:
+    """End the lease of the one request that there is."""
+    table = world.tables.table("Idempotency")
+    [record] = table._from(None, Range())
+    await table.replace(replace(record, values={**record.values, "leaseMs": 0}))
+
+
+@pytest.mark.parametrize("seconds", [4, 120])
 @pytest.mark.parametrize("is_taken", [False, True])
 async def test_a_repeat_of_a_request_that_was_done_without_its_caller_counts_nothing(
-    monkeypatch: pytest.MonkeyPatch, is_taken: bool
+    monkeypatch: pytest.MonkeyPatch, is_taken: bool, seconds: int
 ) -> None:
     world = capped(5)
     if not is_taken:
         world.carrier.fail_next(*[CarrierUnavailable("down")] * 50)
-    wanted = replace(world.text(ANN), not_after_ms=world.now_ms + 120_000)
+    wanted = replace(world.text(ANN), not_after_ms=world.now_ms + 1000 * seconds)
     finish, failures = Idempotency.finish, [StorageUnavailable("down")]
 
     async def fail_once(self: Idempotency, running: Running, answer: str) -> None:
@@ -321,9 +331,33 @@ async def test_a_repeat_of_a_request_that_was_done_without_its_caller_counts_not
     monkeypatch.setattr(Idempotency, "finish", fail_once)
     with pytest.raises(StorageUnavailable):
         await world.services.sending.send(wanted, "key")
-    await world.pass_time(minutes=10)
+    # The record is still leased; a caller who is told that storage is down gives it up.
+    await interrupted(world)
+    await world.pass_time(seconds=4 * seconds)
     before = counted(world)
     (answer,) = await world.services.sending.send(wanted, "key")
     await world.pass_time(minutes=10)
     assert answer.state == ("sent" if is_taken else "expired")
     assert (before, counted(world), world.row_count("Batches")) == (int(is_taken), int(is_taken), 0)
+
+
+async def test_a_caller_who_was_overtaken_before_it_began_counts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = capped(5)
+    world.carrier.fail_next(*[CarrierUnavailable("down")] * 50)
+    wanted = replace(world.text(ANN), not_after_ms=world.now_ms + 120_000)
+    begin, calls = Batches.open, 0
+
+    async def overtaken(self: Batches, batch: Batch) -> Batch | None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            world.clock.advance(seconds=61)
+            await world.services.sending.send(wanted, "key")
+            await world.pass_time(minutes=10)
+        return await begin(self, batch)
+
+    monkeypatch.setattr(Batches, "open", overtaken)
+    (answer,) = await world.services.sending.send(wanted, "key")
+    await world.pass_time(minutes=10)
+    assert (answer.state, calls) == ("expired", 2)
+    assert (counted(world), world.row_count("Batches")) == (0, 0)

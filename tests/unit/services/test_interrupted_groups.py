@@ -134,8 +134,10 @@ async def test_what_waits_for_a_moment_of_its_own_while_storage_is_gone_is_sent_
     world = World()
     to = people(3)
     reserve, failures = Pacer.reserve, [StorageUnavailable("down")]
+    asked: list[str] = []
 
     async def refuse(wanted: SendRequest) -> None:
+        asked.extend(one.to for one in wanted.addressees)
         if to[1] in [one.to for one in wanted.addressees]:
             raise CarrierRefused("no", target="recipients")
 
@@ -150,4 +152,6 @@ async def test_what_waits_for_a_moment_of_its_own_while_storage_is_gone_is_sent_
     await world.pass_time(minutes=5)
     assert not failures
     assert copies(world, to) == [1, 0, 1]
+    # Once in the whole that was refused, once in its half: what that half came to was not lost.
+    assert asked.count(to[0]) == 2
     assert await counts(world, campaign) == {"sent": 2, "failed": 1}

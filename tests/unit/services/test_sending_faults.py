@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ from shared.edges.clock_manual import ManualClock
 from shared.edges.queue_memory import MemoryQueues
 from shared.edges.tables_memory import MemoryTables
 from shared.ports.carrier import SendRequest, SendResult
-from shared.ports.tables import Range
+from shared.ports.tables import Range, Value
 from shared.rules.errors import (
     CarrierSilent,
     CarrierThrottled,
@@ -27,6 +29,7 @@ from shared.rules.errors import (
     StorageUnavailable,
 )
 from shared.rules.states import State
+from shared.services.departure import Departed, Departure
 from shared.services.idempotency import LEASE
 from shared.services.sending import RecipientAnswer
 from tests.unit.services.faults import Fault, FaultyCarrier, FaultyQueues, FaultyTables, Stall, When
@@ -227,11 +230,12 @@ async def test_a_worker_killed_at_any_call_and_found_late_never_doubles_a_text(w
         check_ends(world, answers)
 
 
+@pytest.mark.parametrize("hours", [1 / 6, 48])
 @pytest.mark.parametrize("status", [400, 503])
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("kills", [False, True])
 async def test_the_activity_says_what_the_messages_say_though_a_worker_wrote_one_of_them_alone(
-    when: When, kills: bool, status: int
+    when: When, kills: bool, status: int, hours: float
 ) -> None:
     calls = await call_count()
     error = asyncio.CancelledError() if kills else StorageUnavailable("down")
@@ -241,12 +245,64 @@ async def test_the_activity_says_what_the_messages_say_though_a_worker_wrote_one
         with contextlib.suppress(SmsError, asyncio.CancelledError):
             await dead.send(*PEOPLE, key="key")
         world = await after(dead)
-        # Past the repeat window: what became of it is not asked for again.
-        world.clock.advance(minutes=10)
+        # Past the repeat window what became of it is not asked for again; past its latest time it expires.
+        world.clock.advance(hours=hours)
         await finish(world)
         rows = world.tables.table("Activity")._from(None, Range())
         traced = {one.row: (one.values["state"], one.values["reason"]) for one in rows}
         assert traced == {one.key.row: (one.state, one.reason) for one in world.messages()}, fault
+
+
+async def written_alone() -> World:
+    """Return a world in which the activity of a refused text was written, and the message was not."""
+    for fault in faults("before", StorageUnavailable("down"), await call_count()):
+        dead = faulty(fault, carrier=False)
+        dead.carrier.reject_next(ANN, 400)
+        with contextlib.suppress(SmsError):
+            await dead.send(*PEOPLE, key="key")
+        world = await after(dead)
+        if traced(world).get("failed") and State.FAILED not in states(world):
+            return world
+    raise AssertionError("no fault does that")
+
+
+def traced(world: World) -> Counter[str]:
+    """Return how many rows of the activity are in each state."""
+    return Counter(str(one.values["state"]) for one in world.tables.table("Activity")._from(None, Range()))
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_the_activity_says_what_the_messages_say_though_the_next_worker_dies_too(when: When) -> None:
+    never = Fault(NEVER, when, asyncio.CancelledError())
+    await (await written_alone()).behind(never).pass_time(minutes=2)
+    for at in range(never.calls):
+        world = await written_alone()
+        world.clock.advance(minutes=10)
+        with contextlib.suppress(asyncio.CancelledError):
+            await world.behind(Fault(at, when, asyncio.CancelledError(), kills=True)).pass_time(minutes=1)
+        await finish(world)
+        assert traced(world) == Counter(state.value for state in states(world)), at
+
+
+async def test_the_activity_says_what_the_messages_say_though_another_worker_writes_it_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    world.carrier.fail_next(CarrierSilent("no answer"))
+    await world.send(ANN)
+    world.clock.advance(minutes=10)
+    go: Any = Departure.go
+
+    async def overtaken(self: Departure, *args: Any) -> Departed:
+        [row] = world.tables.table("Activity")._from(None, Range())
+        heard: dict[str, Value] = {"state": "failed", "reason": "recipientRefused", "stateMs": world.now_ms}
+        await world.tables.table("Activity").upsert(replace(row, values={**row.values, **heard}))
+        departed: Departed = await go(self, *args)
+        return departed
+
+    monkeypatch.setattr(Departure, "go", overtaken)
+    await finish(world)
+    assert traced(world) == Counter(state.value for state in states(world)) == Counter({"failed": 1})
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
